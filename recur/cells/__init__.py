@@ -1,0 +1,1 @@
+"""The textbook cells, one a file."""

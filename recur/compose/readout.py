@@ -1,0 +1,107 @@
+"""An output layer on a cell: the third weight matrix of the textbook unit."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from recur import checks
+from recur.initializers import Glorot, Zeros
+from recur.linear import add_bias, matmul
+from recur.types import Activation, Array, Cell, DTypeLike, Initializer, PyTree
+
+
+class ReadoutParams(NamedTuple):
+    """Weights of a cell and of the output layer on it."""
+
+    cell: PyTree
+    w: Array  # [H, O]
+    b: Array  # [O]
+
+
+def identity(x: Array) -> Array:
+    """Gives back what it is given: the activation that is none.
+
+    Example:
+      >>> identity(3)
+      3
+    """
+    return x
+
+
+@dataclass(frozen=True)
+class Readout:
+    r"""A cell with an output layer: ``y = activation(h W + b)`` at every step.
+
+    .. math::
+        (s_t, h_t) = \mathrm{cell}(s_{t-1}, x_t), \qquad y_t = g_y(h_t W + b)
+
+    Input, state and output sizes may all differ. Leave ``activation`` out to get
+    logits.
+
+    Args:
+      cell: The cell below, the user's own included.
+      output_size: ``O``, the last axis of ``y``.
+      activation: The function ``g_y``, such as ``jax.nn.sigmoid`` or
+        ``jax.nn.softmax``; nothing by default.
+      kernel_init: Draws ``w [H, O]``.
+      bias_init: Draws ``b [O]``.
+      dtype: Dtype of the weights.
+      compute_dtype: Dtype of the operands of the product, by default ``dtype``.
+
+    Raises:
+      TypeError: If ``output_size`` is not an integer.
+      ValueError: If ``output_size`` is below 1.
+
+    Example:
+      >>> unit = Readout(Elman(5), 4, activation=jax.nn.softmax)
+      >>> params = unit.init(jax.random.key(0), input_size=3)
+      >>> carry, y = unit.step(params, unit.init_carry(), jnp.ones(3))
+      >>> carry.shape, y.shape
+      ((5,), (4,))
+    """
+
+    cell: Cell
+    output_size: int
+    activation: Activation = identity
+    kernel_init: Initializer = Glorot()
+    bias_init: Initializer = Zeros()
+    dtype: DTypeLike = jnp.float32
+    compute_dtype: DTypeLike | None = None
+
+    def __post_init__(self) -> None:
+        checks.check_size("Readout", "output_size", self.output_size)
+
+    def init(self, key: Array, input_size: int) -> ReadoutParams:
+        """Draws the params of the cell and of the output layer."""
+        checks.check_key("Readout.init", key)
+        k_cell, k_w, k_b = jax.random.split(key, 3)
+        return ReadoutParams(
+            cell=self.cell.init(k_cell, input_size),
+            w=self.kernel_init(
+                k_w, (self.cell.output_size, self.output_size), self.dtype
+            ),
+            b=self.bias_init(k_b, (self.output_size,), self.dtype),
+        )
+
+    def init_carry(
+        self, batch_shape: tuple[int, ...] = (), *, params: ReadoutParams | None = None
+    ) -> PyTree:
+        """Makes the carry of the cell."""
+        below = None if params is None else params.cell
+        return self.cell.init_carry(batch_shape, params=below)
+
+    def step(
+        self, params: ReadoutParams, carry: PyTree, x: PyTree
+    ) -> tuple[PyTree, Array]:
+        """Advances the cell by one step and reads its output."""
+        checks.check_type(
+            "Readout.step", "params", params, ReadoutParams, "Readout.init"
+        )
+        carry, h = self.cell.step(params.cell, carry, x)
+        y = self.activation(add_bias(matmul(h, params.w, self.compute_dtype), params.b))
+        return carry, y.astype(h.dtype)
+
+
+__all__ = ["Readout", "ReadoutParams"]
