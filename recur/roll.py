@@ -1,6 +1,5 @@
 """The roll over time: one step function in, a whole sequence out."""
 
-from functools import partial
 from typing import Any
 
 import jax
@@ -63,11 +62,11 @@ def unroll(
       Werbos, `Backpropagation through time: what it does and how to do it
       <https://doi.org/10.1109/5.58337>`_, 1990.
     """
-    step = step_of("unroll", step)
+    advance = step_of("unroll", step)
     options = {"reverse": reverse, "time_major": time_major, "scan_unroll": scan_unroll}
     length = num_steps("unroll", xs, length, time_major=time_major)
-    roll = partial(_roll if _unhashable(step) else _compiled_roll, step, length=length)
-    return roll(params, carry, xs, **options)
+    roll = _roll if _unhashable(advance) else _compiled_roll
+    return roll(advance, params, carry, xs, length=length, **options)
 
 
 def static_unroll(
@@ -106,15 +105,15 @@ def static_unroll(
       >>> static_unroll(running_sum, None, jnp.float32(0), jnp.arange(4.0))[1]
       Array([0., 1., 3., 6.], dtype=float32)
     """
-    step = step_of("static_unroll", step)
+    advance = step_of("static_unroll", step)
     length = num_steps("static_unroll", xs, length, time_major=time_major)
     axis = 0 if time_major else 1
     ys = [None] * length
     for t in reversed(range(length)) if reverse else range(length):
         x = jax.tree.map(lambda a: jnp.take(a, t, axis), xs)  # noqa: B023
-        carry, ys[t] = _advance("static_unroll", step, params, carry, x)
+        carry, ys[t] = _checked_step("static_unroll", advance, params, carry, x)
     if not length:
-        return carry, _no_outputs(step, params, carry, xs, axis)
+        return carry, _no_outputs(advance, params, carry, xs, axis)
     return carry, jax.tree.map(lambda *leaves: jnp.stack(leaves, axis), *ys)
 
 
@@ -193,7 +192,7 @@ def num_steps(where: str, xs: PyTree, length: int | None, *, time_major: bool) -
     return next(iter(found.values()))
 
 
-def _advance(
+def _checked_step(
     where: str, step: Step, params: PyTree, carry: PyTree, x: PyTree
 ) -> tuple[PyTree, PyTree]:
     result = step(params, carry, x)
@@ -214,7 +213,7 @@ def _roll(
     scan_unroll: int,
 ) -> tuple[PyTree, PyTree]:
     def body(carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
-        return _advance("unroll", step, params, carry, x)
+        return _checked_step("unroll", step, params, carry, x)
 
     xs = xs if time_major else swap_time_batch(xs)
     carry, ys = jax.lax.scan(

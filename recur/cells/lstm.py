@@ -116,8 +116,9 @@ def lstm_init_carry(
       >>> lstm_init_carry(5, (2,)).c.shape
       (2, 5)
     """
-    zeros = zero_carry("lstm_init_carry", hidden_size, batch_shape, dtype)
-    return LSTMCarry(h=zeros, c=zeros)
+    sizes = ("lstm_init_carry", hidden_size, batch_shape, dtype)
+    # Two buffers, not one twice: a carry is often donated.
+    return LSTMCarry(h=zero_carry(*sizes), c=zero_carry(*sizes))
 
 
 def lstm_step(

@@ -1,0 +1,80 @@
+"""Drawing a sequence from a model that predicts its own next input."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from recur import checks
+from recur.roll import step_of, unroll
+from recur.types import Array, Cell, PyTree, Step
+
+
+def sample(
+    step: Step | Cell,
+    params: PyTree,
+    carry: PyTree,
+    prompt: Array,
+    *,
+    key: Array,
+    length: int,
+    embed: Callable[[Array], PyTree],
+    temperature: float = 1.0,
+) -> Array:
+    r"""Reads a prompt, then draws classes one at a time and feeds each back.
+
+    .. math::
+        w_{t+1} \sim \mathrm{softmax}(y_t / \tau), \qquad
+        x_{t+1} = \mathrm{embed}(w_{t+1})
+
+    One compiled roll, whatever the length and for any number of batch axes.
+
+    Args:
+      step: A step or cell whose ``y`` are logits over ``V`` classes, ``[..., V]``.
+      params: Its params.
+      carry: The carry before the prompt.
+      prompt: Class numbers, ``[P, ...]``, at least one step.
+      key: Random key.
+      length: Number of classes to draw.
+      embed: Turns class numbers ``[...]`` into inputs ``[..., I]``.
+      temperature: ``τ``; below 1 sharper, 0 always the likeliest class.
+
+    Returns:
+      Class numbers, ``[length, ...]``.
+
+    Raises:
+      TypeError: If ``key`` is not a random key.
+      ValueError: If the prompt is empty or the temperature negative.
+
+    Example:
+      >>> cell = Readout(GRU(8), 5)
+      >>> params = cell.init(jax.random.key(0), input_size=5)
+      >>> sample(cell, params, cell.init_carry(), jnp.array([1, 2]), length=7,
+      ...        key=jax.random.key(1), embed=lambda w: jax.nn.one_hot(w, 5)).shape
+      (7,)
+    """
+    checks.check_key("sample", key)
+    if len(prompt) == 0:
+        raise ValueError("sample: prompt is empty; expected one step or more.")
+    if temperature < 0:
+        raise ValueError(f"sample: temperature is {temperature}; expected 0 or more.")
+    advance = step_of("sample", step)
+    carry, logits = unroll(advance, params, carry, embed(prompt))
+
+    def feed_back(params: PyTree, state: PyTree, _: None) -> tuple[PyTree, Array]:
+        carry, logits, key = state
+        key, k = jax.random.split(key)
+        drawn = _draw(k, logits, temperature)
+        carry, logits = advance(params, carry, embed(drawn))
+        return (carry, logits, key), drawn
+
+    return unroll(feed_back, params, (carry, logits[-1], key), None, length=length)[1]
+
+
+def _draw(key: Array, logits: Array, temperature: float) -> Array:
+    if temperature == 0:
+        return jnp.argmax(logits, axis=-1)
+    return jax.random.categorical(key, logits / temperature)
+
+
+__all__ = ["sample"]

@@ -1,0 +1,1 @@
+"""Tests of cells made of cells."""

@@ -1,0 +1,14 @@
+"""Strict numerics for every test: ranks and dtypes are promoted by nobody but us."""
+
+import jax
+import pytest
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+@pytest.fixture
+def x64():
+    """Switches float64 on for one test."""
+    with jax.enable_x64(True):
+        yield

@@ -1,0 +1,1 @@
+"""Numbers of other libraries, made by the scripts beside them."""

@@ -1,0 +1,89 @@
+"""Imports run downwards only, without a cycle and never through the package's front."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import recur
+
+ROOT = Path(recur.__file__).parent
+LAYERS = [
+    {"types"},
+    {"checks", "initializers", "linear"},
+    {"roll"},
+    {"cells"},
+    {"compose"},
+    {"checkpoint", "decode", "ngram", "text"},
+    {"language_model"},
+    {"run"},
+    {"__main__"},
+]
+# Inside one layer these may see each other, in this order.
+BESIDE = [
+    ("initializers", "checks"),
+    ("cells.elman", "cells.specification"),
+    ("cells.gru", "cells.specification"),
+    ("cells.lstm", "cells.specification"),
+]
+CORE = {"jax", "numpy"}
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+    for path in sorted(ROOT.rglob("*.py"))
+}
+
+
+def layer(name):
+    part = name.split(".")[0]
+    return next((n for n, names in enumerate(LAYERS) if part in names), None)
+
+
+def imports(path):
+    """Every module that a file imports, whether at its top or inside a function."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: write imports in full"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole.removeprefix("recur.") in MODULES else node.module
+
+
+def own(path):
+    return [
+        n.removeprefix("recur.") for n in imports(path) if n.split(".")[0] == "recur"
+    ]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_has_a_layer(name):
+    package = name.endswith("__init__")
+    assert package or layer(name) is not None, f"say in LAYERS where {name} belongs"
+
+
+@pytest.mark.parametrize("name", [n for n in MODULES if not n.endswith("__init__")])
+def test_imports_run_downwards(name):
+    for other in own(MODULES[name]):
+        assert other != "recur", f"{name} imports the package's own front"
+        below = layer(other) < layer(name) or (name, other) in BESIDE
+        assert below, f"{name} imports {other}, which is not below it"
+
+
+def test_front_imports_only_what_needs_jax():
+    script = "import sys, recur; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"optax", "flax", "orbax", "matplotlib", "tqdm", "chex"} & set(loaded)
+
+
+def test_front_is_the_core():
+    for name in own(MODULES["__init__"]):
+        assert name == "recur" or layer(name) <= LAYERS.index({"compose"})
+        outside = {
+            n.split(".")[0] for n in imports(MODULES.get(name, ROOT / "roll.py"))
+        }
+        assert outside - {"recur"} - set(sys.stdlib_module_names) <= CORE
