@@ -33,7 +33,9 @@ from recur.cells.lstm import (
 from recur.compose.learned_carry import LearnedCarry, LearnedCarryParams
 from recur.compose.readout import Readout, ReadoutParams
 from recur.compose.stack import Stack
-from recur.roll import emit_carry, static_unroll, unroll
+from recur.roll import stream, unroll
+from recur.static_roll import static_unroll
+from recur.steps import emit_carry
 from recur.types import Cell, Step
 
 __version__ = version("recur")
@@ -66,5 +68,6 @@ __all__ = [
     "lstm_init_carry",
     "lstm_step",
     "static_unroll",
+    "stream",
     "unroll",
 ]

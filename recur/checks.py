@@ -110,7 +110,7 @@ def check_leading_axes(where: str, x: Array, carry: Array, input_size: int) -> N
         raise ValueError(
             f"{where}: x is {describe(x)}; expected a last axis of {input_size}, the "
             "input size of params. Pass inputs of that size, or make params with "
-            f"input_size={x.shape[-1] if x.ndim else 1}."
+            f"input_size={x.shape[-1] if x.ndim else 1} (w_ih is [input, gates x H])."
         )
     if x.shape[:-1] != carry.shape[:-1]:
         raise ValueError(

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
-from recur.roll import step_of, unroll
+from recur.roll import unroll
+from recur.steps import step_of
 from recur.types import Array, Cell, PyTree, Step
 
 

@@ -1,5 +1,6 @@
 """The one product every cell is made of, and its arithmetic in each precision."""
 
+import jax
 import jax.numpy as jnp
 
 from recur.types import Array, DTypeLike
@@ -24,9 +25,11 @@ def matmul(x: Array, w: Array, compute_dtype: DTypeLike | None = None) -> Array:
       >>> matmul(jnp.ones((2, 3), jnp.bfloat16), jnp.ones((3, 4), jnp.bfloat16)).dtype
       dtype('float32')
     """
-    dtype = jnp.dtype(w.dtype if compute_dtype is None else compute_dtype)
+    # NumPy weights may be float64 where JAX holds float32 only.
+    dtype = jax.dtypes.canonicalize_dtype(compute_dtype or w.dtype)
     wide = jnp.float64 if dtype == jnp.float64 else jnp.float32
-    return jnp.matmul(x.astype(dtype), w.astype(dtype), preferred_element_type=wide)
+    x, w = jnp.asarray(x, dtype), jnp.asarray(w, dtype)
+    return jnp.matmul(x, w, preferred_element_type=wide)
 
 
 def add_bias(a: Array, b: Array) -> Array:

@@ -1,11 +1,15 @@
 """The roll over time: one step function in, a whole sequence out."""
 
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
-from recur import checks
+from recur.flags import Flags, guard, make_flags
+from recur.memory import Memory, segment_steps, segmented_scan
+from recur.sequences import num_steps, swap_time_batch
+from recur.steps import checked_step, step_of
 from recur.types import Array, Cell, PyTree, Step
 
 
@@ -15,9 +19,14 @@ def unroll(
     carry: PyTree,
     xs: PyTree,
     *,
+    seq_lengths: Array | None = None,
+    mask: Array | None = None,
+    reset: Array | None = None,
+    reset_carry: PyTree = None,
     reverse: bool = False,
     time_major: bool = True,
     length: int | None = None,
+    memory: Memory = "full",
     scan_unroll: int = 1,
 ) -> tuple[PyTree, PyTree]:
     r"""Rolls a step over a sequence, handing the carry on from each step to the next.
@@ -27,8 +36,12 @@ def unroll(
 
     Equals the loop ``for x in xs: carry, y = step(params, carry, x)``, which is
     :func:`static_unroll`, but compiles the step once. Differentiating it is
-    back-propagation through time. To trade time for memory pass
-    ``jax.checkpoint(step)``; to see every carry pass ``emit_carry(step)``.
+    back-propagation through time.
+
+    A step is valid where it lies within ``seq_lengths`` and ``mask`` is True. A step
+    that is not does nothing at all: the carry stays, ``ys`` are zero there, its reset
+    is ignored, and whatever ``xs`` holds there (NaN and Inf too) reaches neither values
+    nor gradients. All of these go together, for any step and any pytrees.
 
     Args:
       step: Any pure ``(params, carry, x) -> (carry, y)`` that keeps the type of its
@@ -37,64 +50,88 @@ def unroll(
       carry: Enters the first step taken, which in reverse is the last in time.
       xs: Pytree of arrays ``[T, ...]``, or ``[B, T, ...]`` if not ``time_major``; or
         ``None``, and every step is given ``None``.
+      seq_lengths: Integers ``[...]`` from 0 to ``T``, one a row of the batch. Under
+        ``jax.jit``, where values are not known, less acts as 0 and more as ``T``.
+      mask: Booleans ``[T, ...]``, laid out as ``xs``; False steps do nothing.
+      reset: Booleans ``[T, ...]``, laid out as ``xs``; True marks the first step of a
+        segment. The carry starts anew when a segment is entered; walking in reverse,
+        when the first step of a segment has been taken. So the segments are the same.
+      reset_carry: What it starts anew from, like ``carry`` or without batch axes; zeros
+        by default. Gradients reach it.
       reverse: Walk from the last step to the first; ``ys`` stays in input order.
       time_major: Whether time is the first axis of ``xs`` and ``ys`` or the second.
         A carry never has a time axis.
       length: ``T``; needed only when ``xs`` has no arrays.
+      memory: What is kept for the gradient: ``"full"`` keeps every step; ``k`` keeps
+        the carry at every ``k``-th step and computes the rest again; ``"sqrt"`` does
+        that with ``k = √T``. Same values and gradients.
       scan_unroll: Steps in one iteration of the compiled loop; same result.
 
     Returns:
-      ``(carry, ys)``: the carry after the last step taken, and the outputs of all
-      steps, stacked on the time axis where ``xs`` has it.
+      ``(carry, ys)``: the carry after the last valid step of each row, and the outputs
+      of all steps, stacked on the time axis where ``xs`` has it.
 
     Raises:
       TypeError: If ``step`` is neither function nor cell, or changes the structure,
-        a shape or a dtype of its carry.
-      ValueError: If the leaves of ``xs`` differ in ``T``, or ``T`` is not known.
+        a shape or a dtype of its carry, or a flag is of another dtype.
+      ValueError: If the leaves of ``xs`` differ in ``T``, or ``T`` is not known, or
+        flags and batch axes do not fit, or a length is below 0 or above ``T``.
 
     Example:
       >>> running_sum = lambda params, carry, x: (carry + x, carry + x)
-      >>> carry, ys = unroll(running_sum, None, jnp.float32(0), jnp.arange(4.0))
-      >>> carry, ys
-      (Array(6., dtype=float32), Array([0., 1., 3., 6.], dtype=float32))
+      >>> carry, ys = unroll(running_sum, None, jnp.zeros(2), jnp.ones((4, 2)),
+      ...                    seq_lengths=jnp.array([2, 4]))
+      >>> carry
+      Array([2., 4.], dtype=float32)
+      >>> ys.T
+      Array([[1., 2., 0., 0.],
+             [1., 2., 3., 4.]], dtype=float32)
 
     References:
       Werbos, `Backpropagation through time: what it does and how to do it
       <https://doi.org/10.1109/5.58337>`_, 1990.
     """
+    options = {"reverse": reverse, "time_major": time_major}
     advance = step_of("unroll", step)
-    options = {"reverse": reverse, "time_major": time_major, "scan_unroll": scan_unroll}
     length = num_steps("unroll", xs, length, time_major=time_major)
+    flags, anew = make_flags(
+        "unroll",
+        carry,
+        xs,
+        length,
+        seq_lengths=seq_lengths,
+        mask=mask,
+        reset=reset,
+        reset_carry=reset_carry,
+        time_major=time_major,
+    )
+    segment = segment_steps("unroll", memory, length)
+    static = {"length": length, "segment": segment, "scan_unroll": scan_unroll}
     roll = _roll if _unhashable(advance) else _compiled_roll
-    return roll(advance, params, carry, xs, length=length, **options)
+    return roll(advance, params, carry, xs, flags, anew, **options, **static)
 
 
-def static_unroll(
+def stream(
     step: Step | Cell,
     params: PyTree,
     carry: PyTree,
-    xs: PyTree,
-    *,
-    reverse: bool = False,
-    time_major: bool = True,
-    length: int | None = None,
-) -> tuple[PyTree, PyTree]:
-    """Rolls a step over a sequence in a plain Python loop.
+    chunks: Iterable[PyTree],
+    **time: Any,
+) -> Iterator[tuple[PyTree, PyTree]]:
+    """Rolls a step over a sequence that comes in pieces, handing the carry on.
 
-    The meaning of :func:`unroll`, written out: the oracle of the tests, and a way to
-    step through a sequence in a debugger. Under ``jax.jit`` it traces every step anew.
+    One chunk, one step at a time or the whole give the same numbers. Chunks of one
+    length share one compiled roll.
 
     Args:
       step: As in :func:`unroll`.
       params: As in :func:`unroll`.
-      carry: As in :func:`unroll`.
-      xs: As in :func:`unroll`.
-      reverse: As in :func:`unroll`.
-      time_major: As in :func:`unroll`.
-      length: As in :func:`unroll`.
+      carry: Enters the first chunk.
+      chunks: Each as ``xs`` in :func:`unroll`; any iterable, so they may arrive later.
+      **time: ``time_major`` and ``memory``, as in :func:`unroll`.
 
-    Returns:
-      ``(carry, ys)``, as in :func:`unroll`.
+    Yields:
+      ``(carry, ys)`` after each chunk.
 
     Raises:
       TypeError: As in :func:`unroll`.
@@ -102,103 +139,13 @@ def static_unroll(
 
     Example:
       >>> running_sum = lambda params, carry, x: (carry + x, carry + x)
-      >>> static_unroll(running_sum, None, jnp.float32(0), jnp.arange(4.0))[1]
-      Array([0., 1., 3., 6.], dtype=float32)
+      >>> chunks = jnp.arange(2.0), jnp.arange(2.0, 5.0)
+      >>> [ys for _, ys in stream(running_sum, None, jnp.float32(0), chunks)]
+      [Array([0., 1.], dtype=float32), Array([ 3., 6., 10.], dtype=float32)]
     """
-    advance = step_of("static_unroll", step)
-    length = num_steps("static_unroll", xs, length, time_major=time_major)
-    axis = 0 if time_major else 1
-    ys = [None] * length
-    for t in reversed(range(length)) if reverse else range(length):
-        x = jax.tree.map(lambda a: jnp.take(a, t, axis), xs)  # noqa: B023
-        carry, ys[t] = _checked_step("static_unroll", advance, params, carry, x)
-    if not length:
-        return carry, _no_outputs(advance, params, carry, xs, axis)
-    return carry, jax.tree.map(lambda *leaves: jnp.stack(leaves, axis), *ys)
-
-
-def emit_carry(step: Step | Cell) -> Step:
-    """Makes a step that also puts out its new carry: ``y`` becomes ``(y, carry)``.
-
-    Args:
-      step: Any step or cell.
-
-    Returns:
-      ``(params, carry, x) -> (carry, (y, carry))``; rolled, it gives the outputs and
-      every carry, stacked over time.
-
-    Raises:
-      TypeError: If ``step`` is neither function nor cell.
-
-    Example:
-      >>> count = lambda params, carry, x: (carry + 1, x)
-      >>> carry, (ys, carries) = unroll(emit_carry(count), None, 0, jnp.zeros(3))
-      >>> carries
-      Array([1, 2, 3], dtype=int32...)
-    """
-    inner = step_of("emit_carry", step)
-
-    def emitting(params: PyTree, carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
-        carry, y = inner(params, carry, x)
-        return carry, (y, carry)
-
-    return emitting
-
-
-def step_of(where: str, step: Any) -> Any:
-    """Takes a step as it is, and of a cell its ``step``.
-
-    Example:
-      >>> step_of("doc", len) is len
-      True
-    """
-    if callable(getattr(step, "step", None)):
-        step = step.step
-    if callable(step):
-        return step
-    raise TypeError(
-        f"{where}: step is {checks.describe(step)}; expected a function "
-        "(params, carry, x) -> (carry, y) or a cell such as recur.LSTM(256)."
-    )
-
-
-def num_steps(where: str, xs: PyTree, length: int | None, *, time_major: bool) -> int:
-    """Reads ``T`` off the leaves of ``xs``, or takes ``length`` when there are none.
-
-    Example:
-      >>> num_steps("doc", jnp.zeros((7, 2)), None, time_major=True)
-      7
-    """
-    axis = 0 if time_major else 1
-    found = {} if length is None else {"length": length}
-    for path, leaf in jax.tree.leaves_with_path(xs):
-        name = "xs" + jax.tree_util.keystr(path)
-        if jnp.ndim(leaf) <= axis:
-            raise ValueError(
-                f"{where}: {name} is {checks.describe(leaf)}; expected a time axis at "
-                f"position {axis} (time_major={time_major})."
-            )
-        found[name] = jnp.shape(leaf)[axis]
-    if not found:
-        raise ValueError(
-            f"{where}: xs has no arrays and length is None; expected one of them to "
-            "tell the number of steps. Pass length=T."
-        )
-    if len(set(found.values())) > 1:
-        raise ValueError(
-            f"{where}: the numbers of steps differ: {found}; expected the same on axis "
-            f"{axis} of every leaf of xs, and in length. Cut or pad them to one T."
-        )
-    return next(iter(found.values()))
-
-
-def _checked_step(
-    where: str, step: Step, params: PyTree, carry: PyTree, x: PyTree
-) -> tuple[PyTree, PyTree]:
-    result = step(params, carry, x)
-    checks.check_pair(where, result)
-    checks.check_same_carry(where, carry, result[0])
-    return result
+    for xs in chunks:
+        carry, ys = unroll(step, params, carry, xs, **time)
+        yield carry, ys
 
 
 def _roll(
@@ -206,19 +153,24 @@ def _roll(
     params: PyTree,
     carry: PyTree,
     xs: PyTree,
+    flags: Flags,
+    anew: PyTree,
     *,
     length: int,
     reverse: bool,
     time_major: bool,
+    segment: int | None,
     scan_unroll: int,
 ) -> tuple[PyTree, PyTree]:
-    def body(carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
-        return _checked_step("unroll", step, params, carry, x)
+    guarded = guard(checked_step("unroll", step), reverse=reverse)
 
-    xs = xs if time_major else swap_time_batch(xs)
-    carry, ys = jax.lax.scan(
-        body, carry, xs, length=length, reverse=reverse, unroll=scan_unroll
-    )
+    def body(carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
+        return guarded(params, carry, (*inputs, anew))
+
+    scan = jax.lax.scan if segment is None else partial(segmented_scan, steps=segment)
+    inputs = (xs if time_major else swap_time_batch(xs), *flags)
+    options = {"length": length, "reverse": reverse, "unroll": scan_unroll}
+    carry, ys = scan(body, carry, inputs, **options)
     return carry, ys if time_major else swap_time_batch(ys)
 
 
@@ -227,7 +179,7 @@ def _roll(
 _compiled_roll = jax.jit(
     _roll,
     static_argnums=0,
-    static_argnames=("length", "reverse", "time_major", "scan_unroll"),
+    static_argnames=("length", "reverse", "time_major", "segment", "scan_unroll"),
 )
 
 
@@ -239,26 +191,4 @@ def _unhashable(step: Step) -> bool:
     return False
 
 
-def swap_time_batch(tree: PyTree) -> PyTree:
-    """Exchanges the first two axes of every leaf.
-
-    Example:
-      >>> swap_time_batch(jnp.zeros((7, 2, 3))).shape
-      (2, 7, 3)
-    """
-    return jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), tree)
-
-
-def _no_outputs(
-    step: Step, params: PyTree, carry: PyTree, xs: PyTree, axis: int
-) -> PyTree:
-    def like(a: Array) -> jax.ShapeDtypeStruct:
-        shape = a.shape[:axis] + a.shape[axis + 1 :]
-        return jax.ShapeDtypeStruct(shape, a.dtype)
-
-    _, y = jax.eval_shape(step, params, carry, jax.tree.map(like, xs))
-    shapes = jax.tree.map(lambda a: (*a.shape[:axis], 0, *a.shape[axis:]), y)
-    return jax.tree.map(lambda a, shape: jnp.zeros(shape, a.dtype), y, shapes)
-
-
-__all__ = ["emit_carry", "static_unroll", "unroll"]
+__all__ = ["stream", "unroll"]

@@ -13,7 +13,8 @@ ROOT = Path(recur.__file__).parent
 LAYERS = [
     {"types"},
     {"checks", "initializers", "linear"},
-    {"roll"},
+    {"flags", "memory", "sequences", "steps"},
+    {"roll", "static_roll"},
     {"cells"},
     {"compose"},
     {"checkpoint", "decode", "ngram", "text"},

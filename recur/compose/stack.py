@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from recur import checks
-from recur.roll import step_of
+from recur.steps import step_of
 from recur.types import Array, PyTree
 
 

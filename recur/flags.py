@@ -1,0 +1,197 @@
+"""Which steps of a roll count: lengths, masks and resets, for any step function."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from recur import checks
+from recur.types import Array, PyTree, Step
+
+
+class Flags(NamedTuple):
+    """What is known of each step besides its input; both are time-major or absent."""
+
+    valid: Array | None  # [T, ...], False: the step does nothing
+    reset: Array | None  # [T, ...], True: the step is the first of a segment
+
+
+def make_flags(
+    where: str,
+    carry: PyTree,
+    xs: PyTree,
+    num_steps: int,
+    *,
+    seq_lengths: Any,
+    mask: Any,
+    reset: Any,
+    reset_carry: PyTree,
+    time_major: bool,
+) -> tuple[Flags, PyTree]:
+    """Checks lengths, mask and reset, and joins the first two.
+
+    Returns:
+      The flags, and the carry that a reset starts from, ``None`` if there is no reset.
+
+    Example:
+      >>> flags, _ = make_flags(
+      ...     "doc", jnp.zeros(2), jnp.zeros((3, 2)), 3, seq_lengths=jnp.array([1, 3]),
+      ...     mask=None, reset=None, reset_carry=None, time_major=True)
+      >>> flags.valid
+      Array([[ True,  True],
+             [False,  True],
+             [False,  True]], dtype=bool)
+    """
+    axis = 0 if time_major else 1
+    given = {"mask": mask, "reset": reset}
+    given = {name: a for name, a in given.items() if a is not None}
+    rows = {name: _rows(where, name, a, num_steps, axis) for name, a in given.items()}
+    if seq_lengths is not None:
+        seq_lengths = _check_lengths(where, seq_lengths, num_steps)
+        rows["seq_lengths"] = seq_lengths.shape
+    _check_rows(where, rows, "xs", xs, axis)
+    _check_rows(where, rows, "carry", carry, None)
+    valid = _time_major(mask, time_major)
+    if seq_lengths is not None:
+        within = _within(seq_lengths, num_steps)
+        valid = within if valid is None else valid & within
+    anew = _reset_carry(where, reset, reset_carry, carry)
+    return Flags(valid, _time_major(reset, time_major)), anew
+
+
+def guard(step: Step, *, reverse: bool) -> Step:
+    """Makes a step obey flags: ``x`` becomes ``(x, valid, reset, reset_carry)``.
+
+    An invalid step keeps the carry and puts out zeros. What it would have computed
+    from its input reaches neither values nor gradients, since the input is replaced
+    by zeros before the step sees it.
+    """
+
+    def guarded(params: PyTree, carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
+        x, valid, reset, anew = inputs
+        x = x if valid is None else tree_where(valid, x, None)
+        start = carry if reset is None or reverse else tree_where(reset, anew, carry)
+        new, y = step(params, start, x)
+        if reset is not None and reverse:
+            new = tree_where(reset, anew, new)
+        if valid is None:
+            return new, y
+        return tree_where(valid, new, carry), tree_where(valid, y, None)
+
+    return guarded
+
+
+def tree_where(flag: Array, yes: PyTree, no: PyTree | None) -> PyTree:
+    """Takes rows from ``yes`` where ``flag`` is True, else from ``no`` or zeros.
+
+    Example:
+      >>> tree_where(jnp.array([True, False]), jnp.ones((2, 2)), None)
+      Array([[1., 1.],
+             [0., 0.]], dtype=float32)
+    """
+    no = jax.tree.map(jnp.zeros_like, yes) if no is None else no
+
+    def choose(a: Array, b: Array) -> Array:
+        rows = flag.reshape(flag.shape + (1,) * (jnp.ndim(a) - flag.ndim))
+        return jnp.where(rows, a, b)
+
+    return jax.tree.map(choose, yes, no)
+
+
+def _rows(where: str, name: str, flag: Any, steps: int, axis: int) -> tuple[int, ...]:
+    if not hasattr(flag, "dtype") or flag.dtype != jnp.bool_:
+        raise TypeError(
+            f"{where}: {name} is {checks.describe(flag)}; expected an array of bool. "
+            f"Write {name}.astype(bool)."
+        )
+    if flag.ndim <= axis or flag.shape[axis] != steps:
+        raise ValueError(
+            f"{where}: {name} is {checks.describe(flag)}; expected {steps} steps on "
+            f"axis {axis}, as xs has. Lay it out as xs."
+        )
+    return flag.shape[:axis] + flag.shape[axis + 1 :]
+
+
+def _check_lengths(where: str, lengths: Any, steps: int) -> Array:
+    array = lengths if hasattr(lengths, "dtype") else np.asarray(lengths)
+    if not jnp.issubdtype(array.dtype, jnp.integer):
+        raise TypeError(
+            f"{where}: seq_lengths is {checks.describe(array)}; expected integers, one "
+            "a row. Write seq_lengths.astype(jnp.int32)."
+        )
+    # Under jit the values are not known; there a length below 0 acts as 0, and one
+    # above T as T.
+    if not isinstance(array, Tracer) and array.size:
+        low, high = int(np.min(array)), int(np.max(array))
+        if low < 0 or high > steps:
+            raise ValueError(
+                f"{where}: seq_lengths has values from {low} to {high}; expected 0 to "
+                f"{steps}, the number of steps of xs. Clip them, or pad xs."
+            )
+    return jnp.asarray(array, jnp.int32)
+
+
+def _check_rows(
+    where: str, rows: dict[str, Any], name: str, tree: PyTree, axis: int | None
+) -> None:
+    if not rows:
+        return
+    flag, batch = next(iter(rows.items()))
+    if len(set(rows.values())) > 1:
+        raise ValueError(
+            f"{where}: the batch axes of the flags differ: {rows}; expected the same "
+            "for all of them. Broadcast them to one batch."
+        )
+    for path, leaf in jax.tree.leaves_with_path(tree):
+        shape = jnp.shape(leaf)
+        shape = shape if axis is None else shape[:axis] + shape[axis + 1 :]
+        if shape[: len(batch)] != batch:
+            at = name + jax.tree_util.keystr(path)
+            raise ValueError(
+                f"{where}: {flag} has the batch axes {batch} and {at} is "
+                f"{checks.describe(leaf)}; expected the same, so that each row can be "
+                f"held by itself. Give {flag} the batch axes of {name}."
+            )
+
+
+def _within(lengths: Array, num_steps: int) -> Array:
+    t = jax.lax.broadcasted_iota(jnp.int32, (num_steps, *lengths.shape), 0)
+    return t < jnp.broadcast_to(lengths, t.shape)
+
+
+def _time_major(flag: Any, time_major: bool) -> Array | None:
+    if flag is None:
+        return None
+    return jnp.asarray(flag) if time_major else jnp.swapaxes(flag, 0, 1)
+
+
+def _reset_carry(where: str, reset: Any, reset_carry: PyTree, carry: PyTree) -> PyTree:
+    if reset is None and reset_carry is not None:
+        raise ValueError(
+            f"{where}: reset_carry came without reset; expected both or none. Say with "
+            "reset where the carry starts anew."
+        )
+    if reset is None:
+        return None
+    if reset_carry is None:
+        return jax.tree.map(jnp.zeros_like, carry)
+    old, new = jax.tree.structure(carry), jax.tree.structure(reset_carry)
+    if old != new:
+        raise TypeError(
+            f"{where}: reset_carry has the structure {new}; expected {old}, that of "
+            "carry. Make it with the init_carry of the same cell."
+        )
+    return jax.tree.map(lambda a, like: _broadcast(where, a, like), reset_carry, carry)
+
+
+def _broadcast(where: str, a: Any, like: Any) -> Array:
+    a, wanted = jnp.asarray(a), jax.typeof(like)
+    if a.dtype != wanted.dtype or a.shape != wanted.shape[wanted.ndim - a.ndim :]:
+        raise ValueError(
+            f"{where}: reset_carry has a leaf {checks.describe(a)}; expected "
+            f"{checks.describe(wanted)}, as in carry, or that without its batch axes. "
+            "Make it with the init_carry of the same cell."
+        )
+    return jnp.broadcast_to(a, wanted.shape)

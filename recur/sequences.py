@@ -1,0 +1,47 @@
+"""The time axis of a pytree of sequences."""
+
+import jax
+import jax.numpy as jnp
+
+from recur import checks
+from recur.types import PyTree
+
+
+def num_steps(where: str, xs: PyTree, length: int | None, *, time_major: bool) -> int:
+    """Reads ``T`` off the leaves of ``xs``, or takes ``length`` when there are none.
+
+    Example:
+      >>> num_steps("doc", jnp.zeros((7, 2)), None, time_major=True)
+      7
+    """
+    axis = 0 if time_major else 1
+    found = {} if length is None else {"length": length}
+    for path, leaf in jax.tree.leaves_with_path(xs):
+        name = "xs" + jax.tree_util.keystr(path)
+        if jnp.ndim(leaf) <= axis:
+            raise ValueError(
+                f"{where}: {name} is {checks.describe(leaf)}; expected a time axis at "
+                f"position {axis} (time_major={time_major})."
+            )
+        found[name] = jnp.shape(leaf)[axis]
+    if not found:
+        raise ValueError(
+            f"{where}: xs has no arrays and length is None; expected one of them to "
+            "tell the number of steps. Pass length=T."
+        )
+    if len(set(found.values())) > 1:
+        raise ValueError(
+            f"{where}: the numbers of steps differ: {found}; expected the same on axis "
+            f"{axis} of every leaf of xs, and in length. Cut or pad them to one T."
+        )
+    return next(iter(found.values()))
+
+
+def swap_time_batch(tree: PyTree) -> PyTree:
+    """Exchanges the first two axes of every leaf.
+
+    Example:
+      >>> swap_time_batch(jnp.zeros((7, 2, 3))).shape
+      (2, 7, 3)
+    """
+    return jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), tree)

@@ -1,0 +1,99 @@
+"""The roll as a plain Python loop: its meaning, written out."""
+
+import jax
+import jax.numpy as jnp
+
+from recur.flags import guard, make_flags
+from recur.sequences import num_steps, swap_time_batch
+from recur.steps import checked_step, step_of
+from recur.types import Array, Cell, PyTree, Step
+
+
+def static_unroll(
+    step: Step | Cell,
+    params: PyTree,
+    carry: PyTree,
+    xs: PyTree,
+    *,
+    seq_lengths: Array | None = None,
+    mask: Array | None = None,
+    reset: Array | None = None,
+    reset_carry: PyTree = None,
+    reverse: bool = False,
+    time_major: bool = True,
+    length: int | None = None,
+) -> tuple[PyTree, PyTree]:
+    """Rolls a step over a sequence in a plain Python loop.
+
+    The meaning of :func:`unroll`, written out: a way to step through a sequence in a
+    debugger. Under ``jax.jit`` it traces every step anew.
+
+    Args:
+      step: As in :func:`unroll`.
+      params: As in :func:`unroll`.
+      carry: As in :func:`unroll`.
+      xs: As in :func:`unroll`.
+      seq_lengths: As in :func:`unroll`.
+      mask: As in :func:`unroll`.
+      reset: As in :func:`unroll`.
+      reset_carry: As in :func:`unroll`.
+      reverse: As in :func:`unroll`.
+      time_major: As in :func:`unroll`.
+      length: As in :func:`unroll`.
+
+    Returns:
+      ``(carry, ys)``, as in :func:`unroll`.
+
+    Raises:
+      TypeError: As in :func:`unroll`.
+      ValueError: As in :func:`unroll`.
+
+    Example:
+      >>> running_sum = lambda params, carry, x: (carry + x, carry + x)
+      >>> static_unroll(running_sum, None, jnp.float32(0), jnp.arange(4.0))[1]
+      Array([0., 1., 3., 6.], dtype=float32)
+    """
+    where = "static_unroll"
+    advance = guard(checked_step(where, step_of(where, step)), reverse=reverse)
+    length = num_steps(where, xs, length, time_major=time_major)
+    flags, anew = make_flags(
+        where,
+        carry,
+        xs,
+        length,
+        seq_lengths=seq_lengths,
+        mask=mask,
+        reset=reset,
+        reset_carry=reset_carry,
+        time_major=time_major,
+    )
+
+    def at(params: PyTree, carry: PyTree, inputs: PyTree) -> tuple[PyTree, PyTree]:
+        return advance(params, carry, (*inputs, anew))
+
+    inputs = (xs if time_major else swap_time_batch(xs), *flags)
+    carry, ys = _loop(at, params, carry, inputs, length, reverse=reverse)
+    return carry, ys if time_major else swap_time_batch(ys)
+
+
+def _loop(
+    step: Step, params: PyTree, carry: PyTree, xs: PyTree, length: int, *, reverse: bool
+) -> tuple[PyTree, PyTree]:
+    if not length:
+        return carry, _no_outputs(step, params, carry, xs)
+    ys = [None] * length
+    for t in reversed(range(length)) if reverse else range(length):
+        x = jax.tree.map(lambda a: a[t], xs)  # noqa: B023
+        carry, ys[t] = step(params, carry, x)
+    return carry, jax.tree.map(lambda *leaves: jnp.stack(leaves), *ys)
+
+
+def _no_outputs(step: Step, params: PyTree, carry: PyTree, inputs: PyTree) -> PyTree:
+    def one(a: Array) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(a.shape[1:], a.dtype)
+
+    _, y = jax.eval_shape(step, params, carry, jax.tree.map(one, inputs))
+    return jax.tree.map(lambda a: jnp.zeros((0, *a.shape), a.dtype), y)
+
+
+__all__ = ["static_unroll"]
