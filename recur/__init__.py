@@ -22,6 +22,20 @@ from recur.cells.gru import (
     gru_init_carry,
     gru_step,
 )
+from recur.cells.layer_norm_gru import (
+    LayerNormGRU,
+    LayerNormGRUParams,
+    layer_norm_gru_init,
+    layer_norm_gru_init_carry,
+    layer_norm_gru_step,
+)
+from recur.cells.layer_norm_lstm import (
+    LayerNormLSTM,
+    LayerNormLSTMParams,
+    layer_norm_lstm_init,
+    layer_norm_lstm_init_carry,
+    layer_norm_lstm_step,
+)
 from recur.cells.lstm import (
     LSTM,
     LSTMCarry,
@@ -30,10 +44,26 @@ from recur.cells.lstm import (
     lstm_init_carry,
     lstm_step,
 )
+from recur.compose.bidirectional import (
+    Bidirectional,
+    BidirectionalCarry,
+    BidirectionalParams,
+)
+from recur.compose.clip import ClipCell, ClipGradient
+from recur.compose.drop_connect import DropConnect
+from recur.compose.dropout import Dropout
 from recur.compose.learned_carry import LearnedCarry, LearnedCarryParams
 from recur.compose.readout import Readout, ReadoutParams
+from recur.compose.recurrent_dropout import RecurrentDropout
+from recur.compose.skip import Highway, HighwayParams, Residual
 from recur.compose.stack import Stack
+from recur.compose.variational import VariationalDropout
+from recur.compose.wrapper import draw_masks
+from recur.compose.zoneout import Zoneout
+from recur.loss import unroll_loss
+from recur.named import emit_named
 from recur.roll import stream, unroll
+from recur.series import Series
 from recur.static_roll import static_unroll
 from recur.steps import emit_carry
 from recur.types import Cell, Step
@@ -43,31 +73,58 @@ __version__ = version("recur")
 __all__ = [
     "GRU",
     "LSTM",
+    "Bidirectional",
+    "BidirectionalCarry",
+    "BidirectionalParams",
     "Cell",
+    "ClipCell",
+    "ClipGradient",
+    "DropConnect",
+    "Dropout",
     "Elman",
     "ElmanParams",
     "GRUParams",
+    "Highway",
+    "HighwayParams",
     "LSTMCarry",
     "LSTMParams",
+    "LayerNormGRU",
+    "LayerNormGRUParams",
+    "LayerNormLSTM",
+    "LayerNormLSTMParams",
     "LearnedCarry",
     "LearnedCarryParams",
     "Readout",
     "ReadoutParams",
+    "RecurrentDropout",
+    "Residual",
+    "Series",
     "Stack",
     "Step",
+    "VariationalDropout",
+    "Zoneout",
+    "draw_masks",
     "elman_init",
     "elman_init_carry",
     "elman_step",
     "emit_carry",
+    "emit_named",
     "gru_flip_update",
     "gru_init",
     "gru_init_carry",
     "gru_step",
     "initializers",
+    "layer_norm_gru_init",
+    "layer_norm_gru_init_carry",
+    "layer_norm_gru_step",
+    "layer_norm_lstm_init",
+    "layer_norm_lstm_init_carry",
+    "layer_norm_lstm_step",
     "lstm_init",
     "lstm_init_carry",
     "lstm_step",
     "static_unroll",
     "stream",
     "unroll",
+    "unroll_loss",
 ]

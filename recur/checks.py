@@ -158,3 +158,35 @@ def check_count(where: str, name: str, value: Any, count: int, maker: str) -> No
             f"{where}: {name} is {describe(value)}{came}; expected a tuple of {count}, "
             f"one entry a layer. Make it with {maker}."
         )
+
+
+def check_rate(where: str, name: str, rate: Any) -> None:
+    """Refuses anything but a probability below 1."""
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)):
+        raise TypeError(
+            f"{where}: {name} is {describe(rate)}; expected a number from 0 up to 1."
+        )
+    if not 0 <= rate < 1:
+        raise ValueError(
+            f"{where}: {name} is {rate}; expected from 0 up to but not 1, the share of "
+            "entries that is dropped."
+        )
+
+
+def check_positive(where: str, name: str, value: Any) -> None:
+    """Refuses anything but a number above 0."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not value > 0:
+        raise ValueError(
+            f"{where}: {name} is {describe(value)}; expected a number above 0."
+        )
+
+
+def check_same_size(where: str, input_size: int, output_size: int) -> None:
+    """Refuses a way around a cell that changes the size."""
+    if input_size != output_size:
+        raise ValueError(
+            f"{where}: the input size is {input_size} and the output size of the cell "
+            f"{output_size}; expected the same, as both are combined. Choose a cell of "
+            f"size {input_size}."
+        )

@@ -1,6 +1,7 @@
 """Drawing a sequence from a model that predicts its own next input."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -25,8 +26,7 @@ def sample(
     r"""Reads a prompt, then draws classes one at a time and feeds each back.
 
     .. math::
-        w_{t+1} \sim \mathrm{softmax}(y_t / \tau), \qquad
-        x_{t+1} = \mathrm{embed}(w_{t+1})
+        x_t = \mathrm{embed}(w_t), \qquad w_{t+1} \sim \mathrm{softmax}(y_t / \tau)
 
     One compiled roll, whatever the length and for any number of batch axes.
 
@@ -59,17 +59,27 @@ def sample(
         raise ValueError("sample: prompt is empty; expected one step or more.")
     if temperature < 0:
         raise ValueError(f"sample: temperature is {temperature}; expected 0 or more.")
-    advance = step_of("sample", step)
-    carry, logits = unroll(advance, params, carry, embed(prompt))
+    feed_back = _FeedBack(step_of("sample", step), embed, temperature)
+    carry, _ = unroll(feed_back.inner, params, carry, embed(prompt[:-1]))
+    return unroll(feed_back, params, (carry, prompt[-1], key), None, length=length)[1]
 
-    def feed_back(params: PyTree, state: PyTree, _: None) -> tuple[PyTree, Array]:
-        carry, logits, key = state
+
+@dataclass(frozen=True)
+class _FeedBack:
+    """A value, so that equal ones share a compiled roll."""
+
+    inner: Step
+    embed: Callable[[Array], PyTree]
+    temperature: float
+
+    def __call__(
+        self, params: PyTree, state: tuple[PyTree, Array, Array], _: None
+    ) -> tuple[tuple[PyTree, Array, Array], Array]:
+        carry, last, key = state
         key, k = jax.random.split(key)
-        drawn = _draw(k, logits, temperature)
-        carry, logits = advance(params, carry, embed(drawn))
-        return (carry, logits, key), drawn
-
-    return unroll(feed_back, params, (carry, logits[-1], key), None, length=length)[1]
+        carry, logits = self.inner(params, carry, self.embed(last))
+        drawn = _draw(k, logits, self.temperature).astype(last.dtype)
+        return (carry, drawn, key), drawn
 
 
 def _draw(key: Array, logits: Array, temperature: float) -> Array:

@@ -1,12 +1,94 @@
 """The one product every cell is made of, and its arithmetic in each precision."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
-from recur.types import Array, DTypeLike
+from recur.types import Array, DTypeLike, PyTree
 
 
-def matmul(x: Array, w: Array, compute_dtype: DTypeLike | None = None) -> Array:
+@partial(
+    jax.tree_util.register_dataclass, data_fields=["weight", "mask"], meta_fields=[]
+)
+@dataclass(frozen=True)
+class MaskedWeight:
+    """A weight that multiplies only what a mask lets through: ``(x * mask) @ weight``.
+
+    It stands in the place of a weight in params, for any step that uses the weight as
+    ``x @ w`` only.
+
+    Args:
+      weight: ``[I, O]``.
+      mask: ``[..., I]``, with the leading axes of ``x``.
+
+    Example:
+      >>> jnp.ones((1, 2)) @ MaskedWeight(jnp.ones((2, 1)), jnp.array([[3.0, 0.0]]))
+      Array([[3.]], dtype=float32)
+    """
+
+    weight: Any
+    mask: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the weight."""
+        return self.weight.shape
+
+    @property
+    def dtype(self) -> Any:
+        """Dtype of the weight."""
+        return self.weight.dtype
+
+    def __getitem__(self, index: Any) -> "MaskedWeight":
+        """Takes some columns, ``w[:, start:stop]``; the rows stay whole."""
+        rows, columns = index
+        if rows != slice(None):
+            raise IndexError(f"MaskedWeight: rows are {rows}; expected all, w[:, ...].")
+        return MaskedWeight(self.weight[:, columns], self.mask)
+
+    def __rmatmul__(self, x: Array) -> Array:
+        """Multiplies ``(x * mask) @ weight``."""
+        return (x * self.mask.astype(x.dtype)) @ self.weight
+
+
+def map_recurrent(
+    where: str, function: Callable[[int, Any], Any], params: PyTree
+) -> PyTree:
+    """Replaces each recurrent weight, a part of params named ``w_hh``.
+
+    Example:
+      >>> map_recurrent("doc", lambda n, w: n + w, {"a": {"w_hh": 5}, "b": 7})
+      {'a': {'w_hh': 5}, 'b': 7}
+    """
+    found = 0
+
+    def replace(path: Any, leaf: Any) -> Any:
+        nonlocal found
+        name = (
+            getattr(path[-1], "name", getattr(path[-1], "key", None)) if path else None
+        )
+        if name != "w_hh":
+            return leaf
+        found += 1
+        return function(found - 1, leaf)
+
+    def is_leaf(leaf: Any) -> bool:
+        return isinstance(leaf, MaskedWeight)
+
+    params = jax.tree.map_with_path(replace, params, is_leaf=is_leaf)
+    if not found:
+        raise ValueError(
+            f"{where}: params have no part named w_hh; expected the recurrent weights "
+            "under that name. Name them so in the params of your cell."
+        )
+    return params
+
+
+def matmul(x: Array, w: Any, compute_dtype: DTypeLike | None = None) -> Array:
     """Multiplies ``x @ w`` in ``compute_dtype`` and accumulates in float32 or wider.
 
     The operands are cast to ``compute_dtype``, by default to the dtype of ``w``. The
@@ -15,7 +97,7 @@ def matmul(x: Array, w: Array, compute_dtype: DTypeLike | None = None) -> Array:
 
     Args:
       x: ``[..., I]``.
-      w: ``[I, O]``.
+      w: ``[I, O]``, or a :class:`MaskedWeight`.
       compute_dtype: Dtype of the operands.
 
     Returns:
@@ -25,6 +107,8 @@ def matmul(x: Array, w: Array, compute_dtype: DTypeLike | None = None) -> Array:
       >>> matmul(jnp.ones((2, 3), jnp.bfloat16), jnp.ones((3, 4), jnp.bfloat16)).dtype
       dtype('float32')
     """
+    if isinstance(w, MaskedWeight):
+        return matmul(x * w.mask.astype(x.dtype), w.weight, compute_dtype)
     # NumPy weights may be float64 where JAX holds float32 only.
     dtype = jax.dtypes.canonicalize_dtype(compute_dtype or w.dtype)
     wide = jnp.float64 if dtype == jnp.float64 else jnp.float32
@@ -40,3 +124,13 @@ def add_bias(a: Array, b: Array) -> Array:
       (2, 3)
     """
     return a + jnp.broadcast_to(b.astype(a.dtype), a.shape)
+
+
+def scale(a: Array, w: Array) -> Array:
+    """Multiplies ``a [..., O]`` by ``w [O]``, entry by entry, in the dtype of ``a``.
+
+    Example:
+      >>> scale(jnp.ones((2, 3)), jnp.ones(3)).shape
+      (2, 3)
+    """
+    return a * jnp.broadcast_to(w.astype(a.dtype), a.shape)

@@ -9,6 +9,7 @@ import jax
 from recur.flags import Flags, guard, make_flags
 from recur.memory import Memory, segment_steps, segmented_scan
 from recur.sequences import num_steps, swap_time_batch
+from recur.series import check_series, split_series
 from recur.steps import checked_step, step_of
 from recur.types import Array, Cell, PyTree, Step
 
@@ -45,8 +46,10 @@ def unroll(
 
     Args:
       step: Any pure ``(params, carry, x) -> (carry, y)`` that keeps the type of its
-        carry, or a cell such as ``LSTM(256)``.
-      params: Passed unchanged to every step; gradients are summed over time.
+        carry, or a cell such as ``LSTM(256)``. An object with an ``unroll`` of its own,
+        such as ``Bidirectional``, is asked to roll itself.
+      params: Passed unchanged to every step, but for each :class:`Series`, of which a
+        step gets its slice; gradients are summed over time.
       carry: Enters the first step taken, which in reverse is the last in time.
       xs: Pytree of arrays ``[T, ...]``, or ``[B, T, ...]`` if not ``time_major``; or
         ``None``, and every step is given ``None``.
@@ -91,24 +94,22 @@ def unroll(
       Werbos, `Backpropagation through time: what it does and how to do it
       <https://doi.org/10.1109/5.58337>`_, 1990.
     """
-    options = {"reverse": reverse, "time_major": time_major}
+    flags: dict[str, Any] = {"seq_lengths": seq_lengths, "mask": mask, "reset": reset}
+    flags |= {"reset_carry": reset_carry, "time_major": time_major}
+    options = {"reverse": reverse, "scan_unroll": scan_unroll}
+    itself: Any = getattr(step, "unroll", None)
+    if itself is not None:
+        return itself(
+            params, carry, xs, length=length, memory=memory, **flags, **options
+        )
     advance = step_of("unroll", step)
     length = num_steps("unroll", xs, length, time_major=time_major)
-    flags, anew = make_flags(
-        "unroll",
-        carry,
-        xs,
-        length,
-        seq_lengths=seq_lengths,
-        mask=mask,
-        reset=reset,
-        reset_carry=reset_carry,
-        time_major=time_major,
-    )
+    check_series("unroll", params, length)
+    seen, anew = make_flags("unroll", carry, xs, length, **flags)
     segment = segment_steps("unroll", memory, length)
-    static = {"length": length, "segment": segment, "scan_unroll": scan_unroll}
     roll = _roll if _unhashable(advance) else _compiled_roll
-    return roll(advance, params, carry, xs, flags, anew, **options, **static)
+    options |= {"length": length, "segment": segment, "time_major": time_major}
+    return roll(advance, params, carry, xs, seen, anew, **options)
 
 
 def stream(
@@ -163,12 +164,14 @@ def _roll(
     scan_unroll: int,
 ) -> tuple[PyTree, PyTree]:
     guarded = guard(checked_step("unroll", step), reverse=reverse)
+    series, at = split_series(params)
 
     def body(carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
-        return guarded(params, carry, (*inputs, anew))
+        *inputs, slices = inputs
+        return guarded(at(slices), carry, (*inputs, anew))
 
     scan = jax.lax.scan if segment is None else partial(segmented_scan, steps=segment)
-    inputs = (xs if time_major else swap_time_batch(xs), *flags)
+    inputs = (xs if time_major else swap_time_batch(xs), *flags, series)
     options = {"length": length, "reverse": reverse, "unroll": scan_unroll}
     carry, ys = scan(body, carry, inputs, **options)
     return carry, ys if time_major else swap_time_batch(ys)

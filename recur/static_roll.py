@@ -1,10 +1,13 @@
 """The roll as a plain Python loop: its meaning, written out."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
 from recur.flags import guard, make_flags
 from recur.sequences import num_steps, swap_time_batch
+from recur.series import check_series, split_series
 from recur.steps import checked_step, step_of
 from recur.types import Array, Cell, PyTree, Step
 
@@ -56,23 +59,18 @@ def static_unroll(
     where = "static_unroll"
     advance = guard(checked_step(where, step_of(where, step)), reverse=reverse)
     length = num_steps(where, xs, length, time_major=time_major)
-    flags, anew = make_flags(
-        where,
-        carry,
-        xs,
-        length,
-        seq_lengths=seq_lengths,
-        mask=mask,
-        reset=reset,
-        reset_carry=reset_carry,
-        time_major=time_major,
-    )
+    check_series(where, params, length)
+    flags: dict[str, Any] = {"seq_lengths": seq_lengths, "mask": mask, "reset": reset}
+    flags |= {"reset_carry": reset_carry, "time_major": time_major}
+    seen, anew = make_flags(where, carry, xs, length, **flags)
+    series, params_at = split_series(params)
 
-    def at(params: PyTree, carry: PyTree, inputs: PyTree) -> tuple[PyTree, PyTree]:
-        return advance(params, carry, (*inputs, anew))
+    def at(_: None, carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
+        *inputs, slices = inputs
+        return advance(params_at(slices), carry, (*inputs, anew))
 
-    inputs = (xs if time_major else swap_time_batch(xs), *flags)
-    carry, ys = _loop(at, params, carry, inputs, length, reverse=reverse)
+    inputs = (xs if time_major else swap_time_batch(xs), *seen, series)
+    carry, ys = _loop(at, None, carry, inputs, length, reverse=reverse)
     return carry, ys if time_major else swap_time_batch(ys)
 
 

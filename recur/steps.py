@@ -1,5 +1,6 @@
 """Step functions: what counts as one, and what a roll asks of it."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from recur import checks
@@ -25,13 +26,20 @@ def emit_carry(step: Step | Cell) -> Step:
       >>> carries
       Array([1, 2, 3], dtype=int32...)
     """
-    inner = step_of("emit_carry", step)
+    return _EmitCarry(step_of("emit_carry", step))
 
-    def emitting(params: PyTree, carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
-        carry, y = inner(params, carry, x)
+
+@dataclass(frozen=True)
+class _EmitCarry:
+    """A value, so that equal ones share a compiled roll."""
+
+    inner: Step
+
+    def __call__(
+        self, params: PyTree, carry: PyTree, x: PyTree
+    ) -> tuple[PyTree, PyTree]:
+        carry, y = self.inner(params, carry, x)
         return carry, (y, carry)
-
-    return emitting
 
 
 def step_of(where: str, step: Any) -> Any:

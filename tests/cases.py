@@ -12,7 +12,8 @@ import recur
 from recur import initializers
 from tests.reference.elman import elman, elman_unit, relu, tanh
 from tests.reference.gru import gru_first_form, gru_second_form
-from tests.reference.lstm import lstm
+from tests.reference.layer_norm import layer_norm_gru, layer_norm_lstm
+from tests.reference.lstm import lstm, lstm_coupled, lstm_peephole, lstm_projection
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,53 @@ def _gru_after(p, h, xs):
     return gru_second_form(w_i, w_h, _per_gate(p.b, "rzn"), p.b_hn, h, xs)
 
 
+def _apart(p, gates):
+    """Each gate's weights on x, its weights on h, and its bias."""
+    w, u = ({g: a.T for g, a in _per_gate(w, gates).items()} for w in (p.w_ih, p.w_hh))
+    return w, u, _per_gate(p.b, gates)
+
+
+def _lstm_peephole(p, carry, xs):
+    w, u, b = _apart(p, "ifgo")
+    return lstm_peephole(w, u, _per_gate(p.w_ch, "ifo"), b, carry.h, carry.c, xs)
+
+
+def _lstm_coupled(p, carry, xs):
+    looks = None if p.w_ch is None else _per_gate(p.w_ch, "io")
+    return lstm_coupled(*_apart(p, "igo"), carry.h, carry.c, xs, looks)
+
+
+def _lstm_projection(p, carry, xs):
+    w, u, b = _apart(p, "ifgo")
+    return lstm_projection(w, u, p.w_hr.T, b, carry.h, carry.c, xs)
+
+
+def _layer_norm_lstm(p, carry, xs):
+    def paper(a):
+        gates = _per_gate(a, "ifgo")
+        return np.concatenate([gates[g] for g in "fiog"], axis=-1)
+
+    weights = (
+        paper(p.w_hh).T,
+        paper(p.w_ih).T,
+        paper(p.b),
+        paper(p.gain_h),
+        paper(p.gain_x),
+    )
+    return layer_norm_lstm(*weights, p.gain_c, p.bias_c, carry.h, carry.c, xs)
+
+
+def _layer_norm_gru(p, h, xs):
+    w_x, w_h, b = _apart(p, "rzn")
+    alpha_x, alpha_h = _per_gate(p.gain_x, "rzn"), _per_gate(p.gain_h, "rzn")
+    zr = lambda w: np.concatenate([w["z"], w["r"]])
+    # The paper's z writes the new value: its gains and biases are minus ours.
+    writes = lambda a: np.concatenate([-a["z"], a["r"]])
+    alpha = writes(alpha_h), writes(alpha_x), alpha_x["n"], alpha_h["n"]
+    beta = writes(b), 0.0, b["n"], p.b_hn
+    return layer_norm_gru(zr(w_h), zr(w_x), w_x["n"], w_h["n"], alpha, beta, h, xs)
+
+
 def _stack(*references):
     def reference(params, carry, xs):
         carries = []
@@ -140,6 +188,36 @@ CASES = [
         "learned-carry",
         recur.LearnedCarry(recur.LSTM(5)),
         reference=lambda p, carry, xs: _lstm(p.cell, carry, xs),
+    ),
+    Case(
+        "lstm-peephole",
+        recur.LSTM(5, peephole=True, **_uniform),
+        reference=_lstm_peephole,
+    ),
+    Case(
+        "lstm-coupled",
+        recur.LSTM(5, coupled=True, **_uniform),
+        reference=_lstm_coupled,
+    ),
+    Case(
+        "lstm-coupled-peephole",
+        recur.LSTM(5, coupled=True, peephole=True, **_uniform),
+        reference=_lstm_coupled,
+    ),
+    Case(
+        "lstm-projection",
+        recur.LSTM(5, projection_size=4, **_uniform),
+        reference=_lstm_projection,
+    ),
+    Case(
+        "layer-norm-lstm",
+        recur.LayerNormLSTM(5, **_uniform),
+        reference=_layer_norm_lstm,
+    ),
+    Case(
+        "layer-norm-gru",
+        recur.LayerNormGRU(5, **_uniform),
+        reference=_layer_norm_gru,
     ),
     Case("user-cell", UserCell(4)),
     Case("stack-of-user-cells", recur.Stack((UserCell(4), recur.LSTM(3)))),

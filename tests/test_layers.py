@@ -12,9 +12,10 @@ import recur
 ROOT = Path(recur.__file__).parent
 LAYERS = [
     {"types"},
-    {"checks", "initializers", "linear"},
-    {"flags", "memory", "sequences", "steps"},
-    {"roll", "static_roll"},
+    {"checks", "initializers", "linear", "norm"},
+    {"flags", "memory", "sequences", "series", "steps"},
+    {"named", "roll", "static_roll"},
+    {"loss"},
     {"cells"},
     {"compose"},
     {"checkpoint", "decode", "ngram", "text"},
@@ -24,9 +25,30 @@ LAYERS = [
 ]
 # Inside one layer these may see each other, in this order.
 BESIDE = [
+    *(
+        (f"compose.{name}", "compose.wrapper")
+        for name in (
+            "bidirectional",
+            "clip",
+            "drop_connect",
+            "dropout",
+            "learned_carry",
+            "readout",
+            "recurrent_dropout",
+            "skip",
+            "stack",
+            "variational",
+            "zoneout",
+        )
+    ),
     ("initializers", "checks"),
+    ("norm", "checks"),
+    ("norm", "linear"),
     ("cells.elman", "cells.specification"),
     ("cells.gru", "cells.specification"),
+    ("cells.layer_norm_gru", "cells.specification"),
+    ("cells.layer_norm_lstm", "cells.lstm"),
+    ("cells.layer_norm_lstm", "cells.specification"),
     ("cells.lstm", "cells.specification"),
 ]
 CORE = {"jax", "numpy"}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 
 from recur import checks
 from recur.cells.specification import (
@@ -142,7 +143,8 @@ def elman_step(
     check_fit("elman_step", params, {"carry": carry}, x, gates=1)
     from_x = matmul(x, params.w_ih, compute_dtype)
     from_h = matmul(carry, params.w_hh, compute_dtype)
-    h = activation(add_bias(from_x + from_h, params.b)).astype(carry.dtype)
+    h = activation(add_bias(from_x + from_h, params.b))
+    h = checkpoint_name(h, "hidden").astype(carry.dtype)
     return h, h
 
 

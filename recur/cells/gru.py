@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 
 from recur import checks
 from recur.cells.specification import (
@@ -177,9 +178,9 @@ def _reset_after(
     x_rzn = add_bias(matmul(x, params.w_ih, compute_dtype), params.b)
     x_r, x_z, x_n = jnp.split(x_rzn, 3, axis=-1)
     h_r, h_z, h_n = jnp.split(matmul(h_tm1, params.w_hh, compute_dtype), 3, axis=-1)
-    r, z = jax.nn.sigmoid(x_r + h_r), jax.nn.sigmoid(x_z + h_z)
+    r, z = _gates(x_r + h_r, x_z + h_z)
     h_n = h_n if params.b_hn is None else add_bias(h_n, params.b_hn)
-    return z, jnp.tanh(x_n + r * h_n)
+    return z, checkpoint_name(jnp.tanh(x_n + r * h_n), "candidate")
 
 
 def _reset_before(
@@ -187,11 +188,17 @@ def _reset_before(
 ) -> tuple[Array, Array]:
     x_rzn = add_bias(matmul(x, params.w_ih, compute_dtype), params.b)
     x_r, x_z, x_n = jnp.split(x_rzn, 3, axis=-1)
-    w_hrz, w_hn = jnp.split(params.w_hh, [2 * h_tm1.shape[-1]], axis=-1)
+    gates = 2 * h_tm1.shape[-1]
+    w_hrz, w_hn = params.w_hh[:, :gates], params.w_hh[:, gates:]
     h_r, h_z = jnp.split(matmul(h_tm1, w_hrz, compute_dtype), 2, axis=-1)
-    r, z = jax.nn.sigmoid(x_r + h_r), jax.nn.sigmoid(x_z + h_z)
+    r, z = _gates(x_r + h_r, x_z + h_z)
     h_n = matmul(r * h_tm1.astype(r.dtype), w_hn, compute_dtype)
-    return z, jnp.tanh(x_n + h_n)
+    return z, checkpoint_name(jnp.tanh(x_n + h_n), "candidate")
+
+
+def _gates(r: Array, z: Array) -> tuple[Array, Array]:
+    r, z = jax.nn.sigmoid(r), jax.nn.sigmoid(z)
+    return checkpoint_name(r, "reset_gate"), checkpoint_name(z, "update_gate")
 
 
 def gru_flip_update(params: GRUParams) -> GRUParams:

@@ -69,12 +69,15 @@ def init_weights(
     hidden_size: int,
     *,
     gates: int,
+    output_size: int | None = None,
     kernel_init: Initializer,
     recurrent_init: Initializer,
     bias_init: Initializer,
     dtype: DTypeLike,
 ) -> tuple[Array, Array, Array]:
     """Draws ``w_ih [I, G·H]``, ``w_hh [H, G·H]`` and ``b [G·H]``, gate by gate.
+
+    ``output_size`` is the size of the recurrent ``h``, where that is not ``H``.
 
     Example:
       >>> options = dict(kernel_init=Glorot(), recurrent_init=Orthogonal())
@@ -87,10 +90,11 @@ def init_weights(
     checks.check_key(where, key)
     checks.check_size(where, "input_size", input_size)
     checks.check_size(where, "hidden_size", hidden_size)
+    rows = hidden_size if output_size is None else output_size
     k_ih, k_hh, k_b = jax.random.split(key, 3)
     return (
         init_gates(kernel_init, k_ih, (input_size, hidden_size), gates, dtype),
-        init_gates(recurrent_init, k_hh, (hidden_size, hidden_size), gates, dtype),
+        init_gates(recurrent_init, k_hh, (rows, hidden_size), gates, dtype),
         init_gates(bias_init, k_b, (hidden_size,), gates, dtype),
     )
 
@@ -111,24 +115,31 @@ def zero_carry(
 
 
 def check_fit(
-    where: str, params: Any, carry: dict[str, Array], x: Array, *, gates: int
+    where: str,
+    params: Any,
+    carry: dict[str, Array],
+    x: Array,
+    *,
+    gates: int,
+    hidden_size: int | None = None,
 ) -> None:
     """Refuses params, carry and input whose shapes do not belong to one cell.
 
     Args:
       where: Name of the step, to open the message with.
       params: Anything with ``w_ih``, ``w_hh`` and ``b``.
-      carry: The arrays of the carry by name, each to be ``[..., H]``.
+      carry: The arrays of the carry by name, each as wide as ``w_hh`` is tall.
       x: ``[..., I]``.
       gates: ``G``, the number of gates fused on the last axis.
+      hidden_size: ``H``, where it is not the height of ``w_hh``.
     """
     for name, value in carry.items():
         checks.check_array(where, name, value)
-    input_size, hidden_size = params.w_ih.shape[0], params.w_hh.shape[0]
+    input_size, output_size = params.w_ih.shape[0], params.w_hh.shape[0]
     checks.check_leading_axes(where, x, next(iter(carry.values())), input_size)
-    fused = gates * hidden_size
-    fields = {"w_ih": (input_size, fused), "w_hh": (hidden_size, fused), "b": (fused,)}
+    fused = gates * (hidden_size or output_size)
+    fields = {"w_ih": (input_size, fused), "w_hh": (output_size, fused), "b": (fused,)}
     for name, shape in fields.items():
         checks.check_shape(where, f"params.{name}", getattr(params, name), shape)
     for name, value in carry.items():
-        checks.check_shape(where, name, value, (*x.shape[:-1], hidden_size))
+        checks.check_shape(where, name, value, (*x.shape[:-1], output_size))

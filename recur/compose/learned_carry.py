@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
+from recur.compose.wrapper import Sizes, draw
 from recur.types import Array, Cell, PyTree
 
 
@@ -70,6 +71,12 @@ class LearnedCarry:
         return jax.tree.map(
             lambda a: jnp.broadcast_to(a, (*batch_shape, *a.shape)), params.carry
         )
+
+    def draw(
+        self, key: Array, params: LearnedCarryParams, sizes: Sizes
+    ) -> LearnedCarryParams:
+        """Draws the masks of the cell inside."""
+        return params._replace(cell=draw(self.cell, key, params.cell, sizes))
 
     def step(
         self, params: LearnedCarryParams, carry: PyTree, x: PyTree

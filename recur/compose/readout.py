@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
+from recur.compose.wrapper import Sizes, draw
 from recur.initializers import Glorot, Zeros
 from recur.linear import add_bias, matmul
 from recur.types import Activation, Array, Cell, DTypeLike, Initializer, PyTree
@@ -91,6 +92,10 @@ class Readout:
         """Makes the carry of the cell."""
         below = None if params is None else params.cell
         return self.cell.init_carry(batch_shape, params=below)
+
+    def draw(self, key: Array, params: ReadoutParams, sizes: Sizes) -> ReadoutParams:
+        """Draws the masks of the cell inside."""
+        return params._replace(cell=draw(self.cell, key, params.cell, sizes))
 
     def step(
         self, params: ReadoutParams, carry: PyTree, x: PyTree

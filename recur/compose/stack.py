@@ -6,6 +6,8 @@ from typing import Any
 import jax
 
 from recur import checks
+from recur.compose.wrapper import Sizes, draw
+from recur.roll import unroll
 from recur.steps import step_of
 from recur.types import Array, PyTree
 
@@ -22,7 +24,8 @@ class Stack:
 
     Args:
       cells: Cells from the bottom up, the user's own included. Functions will do where
-        only ``step`` is called.
+        only ``step`` is called; and where only :func:`recur.unroll` is, so will layers
+        that need the whole sequence, such as :class:`Bidirectional`.
 
     Raises:
       TypeError: If an entry is neither a cell nor a function.
@@ -44,7 +47,8 @@ class Stack:
         if not self.cells:
             raise ValueError("Stack: cells is empty; expected one cell or more.")
         for cell in self.cells:
-            step_of("Stack", cell)
+            if not hasattr(cell, "unroll"):
+                step_of("Stack", cell)
 
     @property
     def output_size(self) -> int:
@@ -72,21 +76,57 @@ class Stack:
         pairs = zip(self.cells, layers, strict=True)
         return tuple(cell.init_carry(batch_shape, params=p) for cell, p in pairs)
 
+    def draw(self, key: Array, params: tuple[PyTree, ...], sizes: Sizes) -> PyTree:
+        """Draws the masks of every layer."""
+        drawn = []
+        keys = jax.random.split(key, len(self.cells))
+        for cell, p, k in zip(self.cells, params, keys, strict=True):
+            drawn.append(draw(cell, k, p, sizes))
+            sizes = sizes._replace(input_size=cell.output_size)
+        return tuple(drawn)
+
     def step(
         self, params: tuple[PyTree, ...], carry: tuple[PyTree, ...], x: PyTree
     ) -> tuple[tuple[PyTree, ...], PyTree]:
         """Advances every layer by one step, from the bottom up."""
-        checks.check_count(
-            "Stack.step", "params", params, len(self.cells), "Stack.init"
-        )
-        checks.check_count(
-            "Stack.step", "carry", carry, len(self.cells), "Stack.init_carry"
-        )
+        self._check(params, carry)
         new_carry = []
         for cell, p, s in zip(self.cells, params, carry, strict=True):
             s, x = step_of("Stack", cell)(p, s, x)
             new_carry.append(s)
         return tuple(new_carry), x
+
+    def unroll(
+        self,
+        params: tuple[PyTree, ...],
+        carry: tuple[PyTree, ...],
+        xs: PyTree,
+        *,
+        reset_carry: tuple[PyTree, ...] | None = None,
+        **time: Any,
+    ) -> tuple[tuple[PyTree, ...], PyTree]:
+        """Rolls all layers at once, or one by one if some need the whole sequence."""
+        if not any(map(_is_layer, self.cells)):
+            return unroll(self.step, params, carry, xs, reset_carry=reset_carry, **time)
+        self._check(params, carry)
+        carries = []
+        anew = (None,) * len(self.cells) if reset_carry is None else reset_carry
+        for cell, p, s, a in zip(self.cells, params, carry, anew, strict=True):
+            s, xs = unroll(cell, p, s, xs, reset_carry=a, **time)
+            carries.append(s)
+        return tuple(carries), xs
+
+    def _check(self, params: PyTree, carry: PyTree) -> None:
+        count = len(self.cells)
+        checks.check_count("Stack.step", "params", params, count, "Stack.init")
+        checks.check_count("Stack.step", "carry", carry, count, "Stack.init_carry")
+
+
+def _is_layer(cell: Any) -> bool:
+    inner = cell.cells if isinstance(cell, Stack) else ()
+    return (not hasattr(cell, "step") and hasattr(cell, "unroll")) or any(
+        map(_is_layer, inner)
+    )
 
 
 __all__ = ["Stack"]

@@ -25,11 +25,12 @@ def golden(kind):
         return {name.removeprefix(prefix): arrays[name] for name in names}
 
 
-def params_of(kind, w_ih, w_hh, b_ih, b_hh):
+def params_of(kind, w_ih, w_hh, b_ih, b_hh, w_hr=None):
     """Torch's two biases merge into one, but for the one inside the GRU's reset."""
     weights = {"w_ih": w_ih.T, "w_hh": w_hh.T}
     if kind == "lstm":
-        return recur.LSTMParams(**weights, b=b_ih + b_hh)
+        w_hr = None if w_hr is None else w_hr.T
+        return recur.LSTMParams(**weights, b=b_ih + b_hh, w_hr=w_hr)
     if kind == "gru":
         split = 2 * len(b_ih) // 3
         b = jnp.concatenate([b_ih[:split] + b_hh[:split], b_ih[split:]])
@@ -39,15 +40,17 @@ def params_of(kind, w_ih, w_hh, b_ih, b_hh):
 
 def ours(kind, data):
     """Our outputs and gradients under torch's names."""
-    names = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "x", "h0"]
-    names += ["c0"] if kind == "lstm" else []
-    cell = CELLS[kind](data["h0"].shape[-1])
+    weights = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"]
+    weights += ["weight_hr_l0"] if "weight_hr_l0" in data else []
+    names = [*weights, "x", "h0", *(["c0"] if kind == "lstm" else [])]
+    cell = CELLS[kind](data[names[-1]].shape[-1])
 
     def roll(*args):
-        *weights, xs = args[:5]
-        states = [state[0] for state in args[5:]]
+        args = dict(zip(names, args, strict=True))
+        weights_now, xs = [args[name] for name in weights], args["x"]
+        states = [args[name][0] for name in names[len(weights) + 1 :]]
         carry = recur.LSTMCarry(*states) if kind == "lstm" else states[0]
-        last, ys = recur.unroll(cell, params_of(kind, *weights), carry, xs)
+        last, ys = recur.unroll(cell, params_of(kind, *weights_now), carry, xs)
         outputs = {"ys": ys, "hn": last.h if kind == "lstm" else last}
         return outputs | ({"cn": last.c} if kind == "lstm" else {})
 
@@ -91,3 +94,16 @@ def test_live_torch(kind, seed):
     names = ("input_size", "hidden_size", "batch", "steps")
     sizes = dict(zip(names, rng.integers(1, 33, 4).tolist(), strict=True))
     assert_equals_torch(kind, record(kind, **sizes, seed=seed))
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None, reason="torch is not installed"
+)
+@pytest.mark.filterwarnings("ignore:LSTM with projections")  # Torch is only slow then.
+@pytest.mark.parametrize("sizes", [(3, 5, 2), (7, 16, 9), (1, 2, 1)])
+def test_live_torch_projection(sizes):
+    input_size, hidden_size, proj_size = sizes
+    sizes = {"input_size": input_size, "hidden_size": hidden_size, "batch": 3}
+    data = record("lstm", **sizes, steps=8, seed=0, proj_size=proj_size)
+    assert data["ys"].shape == (8, 3, proj_size)
+    assert_equals_torch("lstm", data)

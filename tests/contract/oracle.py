@@ -41,7 +41,19 @@ def add(one, other):
     return jax.tree.map(lambda a, b: a + b, one, other)
 
 
-def roll(step, params, carry, xs, *, valid, reset, anew, reverse, at=lambda p, t: p):
+def roll(
+    step,
+    params,
+    carry,
+    xs,
+    *,
+    valid,
+    reset,
+    anew,
+    reverse,
+    at=lambda p, t: p,
+    gradients=True,
+):
     """Values and gradients of the weighted sum of all outputs and last carries.
 
     Args:
@@ -54,6 +66,7 @@ def roll(step, params, carry, xs, *, valid, reset, anew, reverse, at=lambda p, t
       anew: Pytree like ``carry``, what a reset starts from.
       reverse: Which way to walk.
       at: Picks the params of one step.
+      gradients: Whether to go back as well.
 
     Returns:
       ``(last, ys), (d_params, d_carry, d_anew, d_xs)``.
@@ -80,6 +93,8 @@ def roll(step, params, carry, xs, *, valid, reset, anew, reverse, at=lambda p, t
         for now, then in zip(*map(jax.tree.leaves, (last, state)), strict=True):
             now[row] = then[row]
         tapes.append(tape)
+    if not gradients:
+        return (last, ys), None
     ct_last, ct_ys = jax.grad(weigh)((last, ys))
     grads = _backwards(
         step, params, carry, xs, tapes, ct_last, ct_ys, reset, reverse, at

@@ -1,0 +1,1 @@
+"""The libraries compared, one a file; each is imported only when it is asked for."""

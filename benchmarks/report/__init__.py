@@ -1,0 +1,1 @@
+"""What becomes of measurements: records, tables, pictures, comparisons."""

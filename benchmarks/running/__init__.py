@@ -1,0 +1,1 @@
+"""From options to rows: what a run does, case by case."""

@@ -1,0 +1,1 @@
+"""What is to be run: cells, shapes, data, and the work they ask for."""

@@ -1,0 +1,123 @@
+"""Ways around a cell: the residual connection and the highway."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from recur import checks
+from recur.compose.wrapper import Sizes, Wrapper, draw
+from recur.initializers import Glorot
+from recur.linear import add_bias, matmul
+from recur.types import Array, DTypeLike, Initializer, PyTree
+
+
+@dataclass(frozen=True)
+class Residual(Wrapper):
+    r"""Adds the input to the output: ``y_t = x_t + cell(x_t)``.
+
+    Args:
+      cell: The cell inside; its output must have the size of its input.
+
+    Raises:
+      TypeError: If ``cell`` is no cell.
+
+    Example:
+      >>> cell = Residual(GRU(4))
+      >>> params = cell.init(jax.random.key(0), input_size=4)
+      >>> carry, y = cell.step(params, cell.init_carry(), jnp.ones(4))
+      >>> bool(jnp.allclose(y, 1 + carry))
+      True
+
+    References:
+      He, Zhang, Ren and Sun, `Deep residual learning for image recognition
+      <https://doi.org/10.1109/CVPR.2016.90>`_, 2016.
+    """
+
+    def init(self, key: Array, input_size: int) -> PyTree:
+        """Draws the params of the cell inside."""
+        checks.check_same_size("Residual", input_size, self.output_size)
+        return self.cell.init(key, input_size)
+
+    def step(self, params: PyTree, carry: PyTree, x: Array) -> tuple[PyTree, Array]:
+        """Advances the cell and adds its input to its output."""
+        carry, y = self.cell.step(params, carry, x)
+        checks.check_same_size("Residual", x.shape[-1], y.shape[-1])
+        return carry, x.astype(y.dtype) + y
+
+
+class HighwayParams(NamedTuple):
+    """Weights of a cell and of the gate beside it."""
+
+    cell: PyTree
+    w: Array  # [I, I]
+    b: Array  # [I]
+
+
+@dataclass(frozen=True)
+class Highway(Wrapper):
+    r"""Lets a gate choose between the input and the output of a cell.
+
+    .. math::
+        t &= \sigma(x_t W + b) \\
+        y_t &= t \odot \mathrm{cell}(x_t) + (1 - t) \odot x_t
+
+    Args:
+      cell: The cell inside; its output must have the size of its input.
+      transform_bias: First value of ``b``; below 0 the input is carried at first.
+      kernel_init: Draws ``W [I, I]``.
+      dtype: Dtype of ``W`` and ``b``.
+
+    Raises:
+      TypeError: If ``cell`` is no cell.
+
+    Example:
+      >>> cell = Highway(GRU(4))
+      >>> params = cell.init(jax.random.key(0), input_size=4)
+      >>> carry, y = cell.step(params, cell.init_carry((2,)), jnp.ones((2, 4)))
+      >>> y.shape
+      (2, 4)
+
+    References:
+      Srivastava, Greff and Schmidhuber, `Highway networks
+      <https://arxiv.org/abs/1505.00387>`_, 2015.
+    """
+
+    transform_bias: float = -1.0
+    kernel_init: Initializer = Glorot()
+    dtype: DTypeLike = jnp.float32
+
+    def init(self, key: Array, input_size: int) -> HighwayParams:
+        """Draws the params of the cell and of the gate."""
+        checks.check_same_size("Highway", input_size, self.output_size)
+        k_cell, k_w = jax.random.split(key)
+        w = self.kernel_init(k_w, (input_size, input_size), self.dtype)
+        b = jnp.full((input_size,), self.transform_bias, self.dtype)
+        return HighwayParams(self.cell.init(k_cell, input_size), w, b)
+
+    def init_carry(
+        self, batch_shape: tuple[int, ...] = (), *, params: HighwayParams | None = None
+    ) -> PyTree:
+        """Makes the carry of the cell inside."""
+        inner = None if params is None else params.cell
+        return self.cell.init_carry(batch_shape, params=inner)
+
+    def draw(self, key: Array, params: HighwayParams, sizes: Sizes) -> HighwayParams:
+        """Draws the masks of the cell inside."""
+        return params._replace(cell=draw(self.cell, key, params.cell, sizes))
+
+    def step(
+        self, params: HighwayParams, carry: PyTree, x: Array
+    ) -> tuple[PyTree, Array]:
+        """Advances the cell and mixes its output with its input."""
+        checks.check_type(
+            "Highway.step", "params", params, HighwayParams, "Highway.init"
+        )
+        carry, y = self.cell.step(params.cell, carry, x)
+        t = jax.nn.sigmoid(add_bias(matmul(x, params.w), params.b))
+        mixed = t * y.astype(t.dtype) + (1 - t) * x.astype(t.dtype)
+        return carry, mixed.astype(y.dtype)
+
+
+__all__ = ["Highway", "HighwayParams", "Residual"]

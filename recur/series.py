@@ -1,0 +1,67 @@
+"""Params that change from step to step: each step is given its own slice."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+
+from recur import checks
+from recur.types import PyTree
+
+
+class Series(NamedTuple):
+    """Marks a part of params that has a time axis first.
+
+    :func:`recur.unroll` hands each step the slice of its time in place of the whole, so
+    that a step never sees the mark. Dropout masks drawn before the roll travel this
+    way, to whatever depth of a composition they belong; so may anything of a user's.
+
+    Example:
+      >>> scale = lambda params, carry, x: (carry, params["by"] * x)
+      >>> params = {"by": Series(jnp.arange(3.0))}
+      >>> unroll(scale, params, None, jnp.ones(3))[1]
+      Array([0., 1., 2.], dtype=float32)
+    """
+
+    values: PyTree
+
+
+def split_series(params: PyTree) -> tuple[list[PyTree], Callable]:
+    """Takes the series out of params.
+
+    Returns:
+      The series, and a function that puts one slice of each back in their places.
+
+    Example:
+      >>> series, at = split_series((1, Series(jnp.arange(3))))
+      >>> at([7])
+      (1, 7)
+    """
+    leaves, structure = jax.tree.flatten(params, is_leaf=_is_series)
+    series = [leaf.values for leaf in leaves if _is_series(leaf)]
+
+    def at(slices: list[PyTree]) -> PyTree:
+        rest = iter(slices)
+        return structure.unflatten(
+            [next(rest) if _is_series(leaf) else leaf for leaf in leaves]
+        )
+
+    return series, at
+
+
+def check_series(where: str, params: PyTree, num_steps: int) -> None:
+    """Refuses a series whose time axis is not that of the roll."""
+    for leaf in jax.tree.leaves(split_series(params)[0]):
+        if not leaf.shape or leaf.shape[0] != num_steps:
+            raise ValueError(
+                f"{where}: params have a series {checks.describe(leaf)}; expected "
+                f"{num_steps} steps on its first axis, as xs has. Draw the masks for "
+                "these xs."
+            )
+
+
+def _is_series(leaf: PyTree) -> bool:
+    return isinstance(leaf, Series)
+
+
+__all__ = ["Series"]

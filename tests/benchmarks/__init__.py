@@ -1,0 +1,1 @@
+"""Tests of the benchmarks: of the harness, never of a time."""
