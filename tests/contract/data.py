@@ -76,7 +76,7 @@ def assert_same(actual, expected, args, dtype=jnp.float32):
 
 
 def oracle(function):
-    """Compiles with little optimisation: quicker, and independent of what XLA fuses."""
+    """Compiles with little optimisation: much quicker, for what is compared with."""
     options = {"xla_backend_optimization_level": 0}
     options["xla_llvm_disable_expensive_passes"] = True
     return jax.jit(function, compiler_options=options)

@@ -53,7 +53,7 @@ def roll_of(cell):
 @pytest.fixture
 def equations(case):
     if case.reference is None:
-        pytest.skip(f"no paper has the equations of {case.name}")
+        pytest.skip(f"{case.name} is made of cells that have equations of their own")
     return case.reference
 
 
