@@ -56,7 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--batch", type=positive, metavar="N", help="texts side by side (default: 32)")
     add("--window", type=positive, metavar="N", help="steps of BPTT (default: 64)")
     add("--seed", type=not_negative(int), metavar="N", help="default: 0")
-    add("--steps", type=not_negative(int), metavar="N", help="default: 700")
+    add("--steps", type=not_negative(int), metavar="N", help="default: 1000")
     add = parser.add_argument
     add("--backend", choices=["cpu", "gpu", "tpu"], default="cpu", help="default: cpu")
     add("--out", metavar="DIR", help="where to write (default: runs/TIME)")

@@ -18,7 +18,7 @@ from recur.text import Corpus, encode, make_corpus, python_documentation, read_t
 
 EVALUATE_EVERY = 100
 FLOORS = {1: "unigram", 2: "bigram", 3: "trigram", 5: "5-gram"}
-DEFAULTS = {**asdict(lm.Settings()), "text": None, "steps": 700}
+DEFAULTS = {**asdict(lm.Settings()), "text": None, "steps": 1000}
 
 
 class Run:
@@ -166,9 +166,9 @@ class Run:
         axes.plot(steps, valid, marker=".", label="validation")
         for name, bits in self.floors.items():
             axes.axhline(bits, color="gray", linewidth=0.8, linestyle="--")
-            axes.annotate(
-                f"{name} {bits:.2f}", (steps[-1], bits), ha="right", va="bottom"
-            )
+            # Beside the axes, where no curve can run through it.
+            beside = axes.get_yaxis_transform()
+            axes.text(1.01, bits, f"{name} {bits:.2f}", transform=beside, va="center")
         settings = self.settings
         axes.set_title(f"{settings.cell}, {settings.layers} x {settings.hidden}")
         axes.set(xlabel="steps", ylabel="bits a character")
