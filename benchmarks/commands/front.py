@@ -4,7 +4,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks.commands import comparing, listing, plotting, running, tabling
+from benchmarks.commands import (
+    comparing,
+    growing,
+    listing,
+    plotting,
+    running,
+    tabling,
+)
 from benchmarks.commands.arguments import BRIEF, attach_flags
 
 ABOUT = """\
@@ -28,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", required=True)
-    for command in (listing, running, comparing, plotting, tabling):
+    for command in (listing, running, comparing, plotting, growing, tabling):
         command.add(commands)
     arguments = parser.parse_args(attach_flags(argv or BRIEF))
     try:
