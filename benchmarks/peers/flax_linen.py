@@ -68,6 +68,8 @@ class FlaxLinen(JaxPeer):
 
 def _cell(layer: Layer) -> Any:
     options: dict[str, Any] = {"dtype": layer.dtype, "param_dtype": layer.dtype}
+    # The weights are ours; Flax's own orthogonal draw has no bfloat16 in newer JAX.
+    options["recurrent_kernel_init"] = jax.nn.initializers.zeros
     if layer.cell == "elman_relu":
         options["activation_fn"] = nn.relu
     return CELLS[layer.cell](layer.hidden_size, **options)

@@ -77,6 +77,8 @@ class FlaxNNX(JaxPeer):
 
 def _cell(layer: Layer) -> Any:
     options: dict[str, Any] = {"dtype": layer.dtype, "param_dtype": layer.dtype}
+    # The weights are ours; Flax's own orthogonal draw has no bfloat16 in newer JAX.
+    options["recurrent_kernel_init"] = jax.nn.initializers.zeros
     if layer.cell == "elman_relu":
         options["activation_fn"] = jax.nn.relu
     kind, sizes = CELLS[layer.cell], (layer.input_size, layer.hidden_size)

@@ -13,7 +13,7 @@ from recur.linear import MaskedWeight
 from recur.series import split_series
 from tests.cases import UserCell
 from tests.contract import oracle
-from tests.contract.data import assert_close, random_like, weigh
+from tests.contract.data import assert_close, quickly, random_like, weigh
 
 STEPS, ROWS, KEY = 5, 3, jax.random.key(3)
 CELLS = {
@@ -66,7 +66,7 @@ def with_grads(roll):
 
         return jax.grad(loss, (0, 1, 2), has_aux=True)(*args)
 
-    return jax.jit(run)
+    return quickly(run)
 
 
 @pytest.mark.parametrize("reverse", [False, True])

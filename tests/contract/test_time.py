@@ -121,7 +121,7 @@ def test_every_cell(case):
 def test_every_plan(third):
     simple = next(case for case in CASES if case.name == "user-cell")
 
-    @settings(max_examples=150, **QUIET)
+    @settings(max_examples=80, **QUIET)
     @given(plan=st.sampled_from(range(third, len(PLANS), 3)), **FLAGS)
     def every_plan(plan, **flags):
         check(simple, plan, **flags)
