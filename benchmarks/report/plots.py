@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks.peers.catalogue import CATALOGUE
 from benchmarks.report.record import Row, Run
@@ -52,6 +52,8 @@ def _picture(rows: Sequence[Row]) -> Figure:
         grows = _growing([row.case.shape for row in panel])
         axis.set(title=title, ylabel=unit_of(panel), yscale="log")
         axis.yaxis.set_major_formatter("{x:g}")
+        # Of the nine minor ticks of a decade, more labels than two run into each other.
+        axis.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
         axis.yaxis.set_minor_formatter("{x:g}")
         axis.grid(axis="y", which="both", alpha=0.3)
         _lines(axis, panel, grows) if grows else _points(axis, panel)
