@@ -288,10 +288,8 @@ def _check(params: GRUParams, carry: Array, x: Array, *, reset_after: bool) -> N
             f"{'an array' if reset_after else 'None'}. Make the params with "
             f"gru_init(..., reset_after={reset_after})."
         )
-    check_fit("gru_step", params, {"carry": carry}, x, gates=3)
-    if reset_after:
-        shape = (params.w_hh.shape[0],)
-        checks.check_shape("gru_step", "params.b_hn", params.b_hn, shape)
+    vectors = {"b_hn": 1} if reset_after else {}
+    check_fit("gru_step", params, {"carry": carry}, x, gates=3, vectors=vectors)
 
 
 __all__ = [

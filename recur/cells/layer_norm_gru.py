@@ -249,11 +249,8 @@ class LayerNormGRU(Specification):
 def _check(params: LayerNormGRUParams, carry: Array, x: Array) -> None:
     where, maker = "layer_norm_gru_step", "layer_norm_gru_init"
     checks.check_type(where, "params", params, LayerNormGRUParams, maker)
-    check_fit(where, params, {"carry": carry}, x, gates=3)
-    hidden_size = params.w_hh.shape[0]
-    for name, n in {"b_hn": 1, "gain_x": 3, "gain_h": 3}.items():
-        shape, value = (n * hidden_size,), getattr(params, name)
-        checks.check_shape(where, f"params.{name}", value, shape)
+    vectors = {"b_hn": 1, "gain_x": 3, "gain_h": 3}
+    check_fit(where, params, {"carry": carry}, x, gates=3, vectors=vectors)
 
 
 __all__ = [

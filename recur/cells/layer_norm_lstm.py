@@ -249,12 +249,8 @@ def _check(params: LayerNormLSTMParams, carry: LSTMCarry, x: Array) -> None:
     checks.check_type(where, "params", params, LayerNormLSTMParams, maker)
     checks.check_type(where, "carry", carry, LSTMCarry, f"{maker}_carry")
     values = {"carry.h": carry.h, "carry.c": carry.c}
-    check_fit(where, params, values, x, gates=4)
-    hidden_size = params.w_hh.shape[0]
-    gates = dict.fromkeys(("gain_x", "gain_h"), 4) | {"gain_c": 1, "bias_c": 1}
-    for name, n in gates.items():
-        shape, value = (n * hidden_size,), getattr(params, name)
-        checks.check_shape(where, f"params.{name}", value, shape)
+    vectors = {"gain_x": 4, "gain_h": 4, "gain_c": 1, "bias_c": 1}
+    check_fit(where, params, values, x, gates=4, vectors=vectors)
 
 
 __all__ = [

@@ -323,8 +323,8 @@ def _check(params: LSTMParams, carry: LSTMCarry, x: Array, *, coupled: bool) -> 
             f"coupled={coupled}; expected {gates} gates of {hidden_size}. Make the "
             f"params with lstm_init(..., coupled={coupled})."
         )
-    sizes = {"gates": gates, "hidden_size": hidden_size}
-    check_fit("lstm_step", params, {"carry.h": carry.h}, x, **sizes)
+    h = {"carry.h": carry.h}
+    check_fit("lstm_step", params, h, x, gates=gates, hidden_size=hidden_size)
     checks.check_array("lstm_step", "carry.c", carry.c)
     shapes = {
         "carry.c": (carry.c, (*x.shape[:-1], hidden_size)),

@@ -1,5 +1,6 @@
 """What the cells share: options, the draw of weights, and whether things fit."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,6 +123,7 @@ def check_fit(
     *,
     gates: int,
     hidden_size: int | None = None,
+    vectors: Mapping[str, int] | None = None,
 ) -> None:
     """Refuses params, carry and input whose shapes do not belong to one cell.
 
@@ -132,6 +134,7 @@ def check_fit(
       x: ``[..., I]``.
       gates: ``G``, the number of gates fused on the last axis.
       hidden_size: ``H``, where it is not the height of ``w_hh``.
+      vectors: Further fields of params, each with the gates that it is fused of.
     """
     for name, value in carry.items():
         checks.check_array(where, name, value)
@@ -143,3 +146,6 @@ def check_fit(
         checks.check_shape(where, f"params.{name}", getattr(params, name), shape)
     for name, value in carry.items():
         checks.check_shape(where, name, value, (*x.shape[:-1], output_size))
+    for name, n in (vectors or {}).items():
+        shape, value = (n * (hidden_size or output_size),), getattr(params, name)
+        checks.check_shape(where, f"params.{name}", value, shape)

@@ -60,9 +60,5 @@ class DropConnect(Wrapper):
         params = draw(self.cell, k_inner, params, sizes)
         return map_recurrent("DropConnect", dropped, params)
 
-    def step(self, params: PyTree, carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
-        """Advances the cell with the weights that are left."""
-        return self.cell.step(params, carry, x)
-
 
 __all__ = ["DropConnect"]

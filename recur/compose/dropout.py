@@ -57,7 +57,7 @@ class Dropout(Wrapper):
     def step(self, params: PyTree, carry: PyTree, x: PyTree) -> tuple[PyTree, Array]:
         """Advances the cell, and drops some of its output if there is a mask."""
         if not isinstance(params, Drawn):
-            return self.cell.step(params, carry, x)
+            return super().step(params, carry, x)
         carry, y = self.cell.step(params.params, carry, x)
         return carry, scaled(params.masks, self.rate, y)
 

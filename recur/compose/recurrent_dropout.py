@@ -65,7 +65,7 @@ class RecurrentDropout(Wrapper):
     def step(self, params: PyTree, carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
         """Advances the cell, dropping some of its candidates."""
         if not isinstance(params, Drawn):
-            return self.cell.step(params, carry, x)
+            return super().step(params, carry, x)
         masks = iter(params.masks)
 
         def drop(name: str, value: Array) -> Array:

@@ -70,7 +70,7 @@ class VariationalDropout(Wrapper):
     def step(self, params: PyTree, carry: PyTree, x: Array) -> tuple[PyTree, PyTree]:
         """Advances the cell on what the masks leave."""
         if not isinstance(params, Drawn):
-            return self.cell.step(params, carry, x)
+            return super().step(params, carry, x)
         x = scaled(params.masks, self.inputs, x)
         return self.cell.step(params.params, carry, x)
 

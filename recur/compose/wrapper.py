@@ -64,6 +64,10 @@ class Wrapper:
         """Draws masks for the cell inside."""
         return draw(self.cell, key, params, sizes)
 
+    def step(self, params: PyTree, carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
+        """Advances the cell inside by one step."""
+        return self.cell.step(params, carry, x)
+
 
 def draw(cell: Any, key: Array, params: PyTree, sizes: Sizes) -> PyTree:
     """Draws the masks of a cell if it has any.
