@@ -1,5 +1,6 @@
 """Which steps of a roll count: lengths, masks and resets, for any step function."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -71,16 +72,42 @@ def guard(step: Step, *, reverse: bool) -> Step:
 
     def guarded(params: PyTree, carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
         x, valid, reset, anew = inputs
-        x = x if valid is None else tree_where(valid, x, None)
-        start = carry if reset is None or reverse else tree_where(reset, anew, carry)
-        new, y = step(params, start, x)
-        if reset is not None and reverse:
-            new = tree_where(reset, anew, new)
-        if valid is None:
-            return new, y
-        return tree_where(valid, new, carry), tree_where(valid, y, None)
+        x = blank(valid, x)
+        steered = steer(Flags(valid, reset), anew, reverse=reverse)
+        return steered(lambda start: step(params, start, x), carry)
 
     return guarded
+
+
+def blank(valid: Array | None, x: PyTree) -> PyTree:
+    """Puts zeros in the place of inputs that must not be seen."""
+    return x if valid is None else tree_where(valid, x, None)
+
+
+def steer(flags: Flags, anew: PyTree, *, reverse: bool) -> Callable:
+    """Makes flags obeyed around one step, or around its tangent.
+
+    Returns:
+      ``(advance, carry) -> (carry, y, *rest)``, where ``advance`` is called with the
+      carry that the step starts from and gives ``(carry, y, *rest)``.
+
+    Example:
+      >>> steered = steer(Flags(jnp.array([True, False]), None), None, reverse=False)
+      >>> steered(lambda s: (s + 1, s + 1), jnp.zeros(2))
+      (Array([1., 0.], dtype=float32), Array([1., 0.], dtype=float32))
+    """
+    valid, reset = flags
+
+    def steered(advance: Callable, carry: PyTree) -> tuple[PyTree, ...]:
+        start = carry if reset is None or reverse else tree_where(reset, anew, carry)
+        new, y, *rest = advance(start)
+        if reset is not None and reverse:
+            new = tree_where(reset, anew, new)
+        if valid is not None:
+            new, y = tree_where(valid, new, carry), tree_where(valid, y, None)
+        return new, y, *rest
+
+    return steered
 
 
 def tree_where(flag: Array, yes: PyTree, no: PyTree | None) -> PyTree:

@@ -109,11 +109,25 @@ def matmul(x: Array, w: Any, compute_dtype: DTypeLike | None = None) -> Array:
     """
     if isinstance(w, MaskedWeight):
         return matmul(x * w.mask.astype(x.dtype), w.weight, compute_dtype)
-    # NumPy weights may be float64 where JAX holds float32 only.
-    dtype = jax.dtypes.canonicalize_dtype(compute_dtype or w.dtype)
-    wide = jnp.float64 if dtype == jnp.float64 else jnp.float32
-    x, w = jnp.asarray(x, dtype), jnp.asarray(w, dtype)
+    x, w, wide = _operands(x, w, compute_dtype)
     return jnp.matmul(x, w, preferred_element_type=wide)
+
+
+def matmul_transposed(
+    x: Array, w: Array, compute_dtype: DTypeLike | None = None
+) -> Array:
+    """Multiplies ``x @ w.T``, for a ``w`` that is already turned.
+
+    JAX transposes it into a plain ``dz @ w``, which is what a loop that walks back
+    wants to do at every step.
+
+    Example:
+      >>> matmul_transposed(jnp.ones((2, 3)), jnp.ones((4, 3))).shape
+      (2, 4)
+    """
+    x, w, wide = _operands(x, w, compute_dtype)
+    axes = (((x.ndim - 1,), (1,)), ((), ()))
+    return jax.lax.dot_general(x, w, axes, preferred_element_type=wide)
 
 
 def add_bias(a: Array, b: Array) -> Array:
@@ -134,3 +148,10 @@ def scale(a: Array, w: Array) -> Array:
       (2, 3)
     """
     return a * jnp.broadcast_to(w.astype(a.dtype), a.shape)
+
+
+def _operands(x: Array, w: Array, compute_dtype: DTypeLike | None) -> Any:
+    # NumPy weights may be float64 where JAX holds float32 only.
+    dtype = jax.dtypes.canonicalize_dtype(compute_dtype or w.dtype)
+    wide = jnp.float64 if dtype == jnp.float64 else jnp.float32
+    return jnp.asarray(x, dtype), jnp.asarray(w, dtype), wide

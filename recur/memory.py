@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -34,51 +34,53 @@ def segment_steps(where: str, memory: Memory, num_steps: int) -> int | None:
     return memory
 
 
-def segmented_scan(
-    body: Callable,
+def through_segments(
+    again: Callable,
+    function: Callable,
     carry: PyTree,
     xs: PyTree,
     *,
     length: int,
     steps: int,
-    **options: Any,
+    reverse: bool,
 ) -> tuple[PyTree, PyTree]:
-    r"""``jax.lax.scan`` in segments of ``steps``, each computed again going back.
+    r"""Calls ``function(carry, xs, length=)`` on each segment, and on the rest.
 
-    Keeps ``T / steps`` carries and, one segment at a time, what ``steps`` steps keep:
-    with ``steps = √T`` memory grows as ``√T``, for one more forward pass.
+    ``steps`` make a segment; ``again`` says how each call is differentiated. With
+    ``jax.checkpoint`` it keeps ``T / steps`` carries and, one segment at a time, what
+    ``steps`` steps keep: with ``steps = √T`` memory grows as ``√T``, for one more
+    forward pass.
 
     Example:
-      >>> add = lambda carry, x: (carry + x, carry)
-      >>> segmented_scan(add, jnp.float32(0), jnp.arange(5.0), length=5, steps=2)[1]
-      Array([0., 0., 1., 3., 6.], dtype=float32)
+      >>> total = lambda carry, xs, *, length: (carry + xs.sum(), xs + carry)
+      >>> through_segments(jax.checkpoint, total, jnp.float32(0), jnp.arange(5.0),
+      ...                  length=5, steps=2, reverse=False)[1]
+      Array([ 0.,  1.,  3.,  4., 10.], dtype=float32)
 
     References:
       Chen et al., `Training deep nets with sublinear memory cost
       <https://arxiv.org/abs/1604.06174>`_, 2016.
     """
-    whole = length - length % steps
+    whole = length - length % steps if length > steps else 0
     segments = jax.tree.map(lambda a: _in_segments(a[:whole], steps), xs)
     rest = jax.tree.map(lambda a: a[whole:], xs)
 
-    def scan(carry: PyTree, xs: PyTree, length: int) -> tuple[PyTree, PyTree]:
-        return jax.lax.scan(body, carry, xs, length=length, **options)
-
-    def through_segments(carry: PyTree) -> tuple[PyTree, PyTree]:
+    def through_whole(carry: PyTree) -> tuple[PyTree, PyTree]:
         # Inside a loop nothing can be shared with the first pass, so no barrier.
-        again = jax.checkpoint(partial(scan, length=steps), prevent_cse=False)
-        reverse, count = options.get("reverse", False), whole // steps
-        carry, ys = jax.lax.scan(again, carry, segments, length=count, reverse=reverse)
+        body = again(partial(function, length=steps), prevent_cse=False)
+        carry, ys = jax.lax.scan(
+            body, carry, segments, length=whole // steps, reverse=reverse
+        )
         return carry, jax.tree.map(lambda a: a.reshape(whole, *a.shape[2:]), ys)
 
     def through_rest(carry: PyTree) -> tuple[PyTree, PyTree]:
-        return jax.checkpoint(partial(scan, length=length - whole))(carry, rest)
+        return again(partial(function, length=length - whole))(carry, rest)
 
     return _one_after_the_other(
-        through_segments if whole else None,
+        through_whole if whole else None,
         through_rest if whole < length or not length else None,
         carry,
-        backwards=options.get("reverse", False),
+        backwards=reverse,
     )
 
 

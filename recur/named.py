@@ -11,8 +11,8 @@ from typing import Any
 
 import jax
 from jax.ad_checkpoint import checkpoint_name
-from jax.extend import core
 
+from recur.jaxprs import evaluate
 from recur.steps import step_of
 from recur.types import Array, Cell, PyTree, Step
 
@@ -85,46 +85,14 @@ def visit_named(
       Array(20., dtype=float32)
     """
     jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
-    values = _evaluate(jaxpr, visitor, jax.tree.leaves(args))
-    return jax.tree.unflatten(jax.tree.structure(shapes), values)
 
-
-def _evaluate(closed: Any, visitor: Callable, args: list[Any]) -> list[Any]:
-    jaxpr = closed.jaxpr
-    known = dict(zip(jaxpr.constvars, closed.consts, strict=True))
-    known |= dict(zip(jaxpr.invars, args, strict=True))
-
-    def read(variable: Any) -> Any:
-        return variable.val if isinstance(variable, core.Literal) else known[variable]
-
-    for eqn in jaxpr.eqns:
-        results = _evaluate_one(jaxpr, eqn, visitor, [read(v) for v in eqn.invars])
-        known |= dict(zip(eqn.outvars, results, strict=True))
-    return [read(v) for v in jaxpr.outvars]
-
-
-def _evaluate_one(
-    jaxpr: Any, eqn: Any, visitor: Callable, args: list[Any]
-) -> list[Any]:
-    if eqn.primitive.name == "name":
+    def visit(eqn: Any, inputs: list[Any]) -> list[Any]:
         name = eqn.params["name"]
         # Named again, for whoever looks at the result from outside.
-        return [checkpoint_name(visitor(name, args[0]), name)]
-    if eqn.primitive.name in ("jit", "pjit", "closed_call"):
-        inner = eqn.params.get("jaxpr") or eqn.params["call_jaxpr"]
-        return _evaluate(inner, visitor, args)
-    return _evaluate_alone(jaxpr, eqn, args)
+        return [checkpoint_name(visitor(name, inputs[0]), name)]
 
-
-def _evaluate_alone(jaxpr: Any, eqn: Any, args: list[Any]) -> list[Any]:
-    # How a primitive is bound changes between versions; a jaxpr of one equation is run
-    # the same way in all of them.
-    pairs = zip(eqn.invars, args, strict=True)
-    inputs = {v: a for v, a in pairs if not isinstance(v, core.Literal)}
-    alone = jaxpr.replace(
-        constvars=[], invars=list(inputs), outvars=eqn.outvars, eqns=[eqn]
-    )
-    return core.jaxpr_as_fun(core.ClosedJaxpr(alone, ()))(*inputs.values())
+    values = evaluate(jaxpr, jax.tree.leaves(args), {"name": visit})
+    return jax.tree.unflatten(jax.tree.structure(shapes), values)
 
 
 __all__ = ["emit_named"]

@@ -1,15 +1,23 @@
 """The roll over time: one step function in, a whole sequence out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import jax
 
-from recur.flags import Flags, guard, make_flags
-from recur.memory import Memory, segment_steps, segmented_scan
+from recur.fast.choice import (
+    Implementation,
+    check_implementation,
+    chunk_steps,
+    take_apart,
+)
+from recur.fast.chunks import Walk, chunked_roll
+from recur.fast.parts import Parts
+from recur.flags import Flags, blank, make_flags, steer
+from recur.memory import Memory, segment_steps, through_segments
 from recur.sequences import num_steps, swap_time_batch
-from recur.series import check_series, split_series
+from recur.series import check_series, constant, split_series
 from recur.steps import checked_step, step_of
 from recur.types import Array, Cell, PyTree, Step
 
@@ -28,6 +36,7 @@ def unroll(
     time_major: bool = True,
     length: int | None = None,
     memory: Memory = "full",
+    implementation: Implementation = "auto",
     scan_unroll: int = 1,
 ) -> tuple[PyTree, PyTree]:
     r"""Rolls a step over a sequence, handing the carry on from each step to the next.
@@ -68,7 +77,11 @@ def unroll(
       memory: What is kept for the gradient: ``"full"`` keeps every step; ``k`` keeps
         the carry at every ``k``-th step and computes the rest again; ``"sqrt"`` does
         that with ``k = √T``. Same values and gradients.
-      scan_unroll: Steps in one iteration of the compiled loop; same result.
+      implementation: ``"scan"`` is the plain ``jax.lax.scan`` of the step;
+        ``"chunked"`` does for many steps at once whatever does not need the carry, and
+        differentiates the rest with a leaner rule, wherever a step can be taken apart
+        so; ``"auto"`` does that where it is quicker. Equal to rounding, in all modes.
+      scan_unroll: Steps in one iteration of the plain scan; same result.
 
     Returns:
       ``(carry, ys)``: the carry after the last valid step of each row, and the outputs
@@ -78,7 +91,8 @@ def unroll(
       TypeError: If ``step`` is neither function nor cell, or changes the structure,
         a shape or a dtype of its carry, or a flag is of another dtype.
       ValueError: If the leaves of ``xs`` differ in ``T``, or ``T`` is not known, or
-        flags and batch axes do not fit, or a length is below 0 or above ``T``.
+        flags and batch axes do not fit, or a length is below 0 or above ``T``, or
+        ``implementation`` is not known.
 
     Example:
       >>> running_sum = lambda params, carry, x: (carry + x, carry + x)
@@ -96,7 +110,9 @@ def unroll(
     """
     flags: dict[str, Any] = {"seq_lengths": seq_lengths, "mask": mask, "reset": reset}
     flags |= {"reset_carry": reset_carry, "time_major": time_major}
-    options = {"reverse": reverse, "scan_unroll": scan_unroll}
+    options: dict[str, Any] = {"reverse": reverse, "scan_unroll": scan_unroll}
+    options["implementation"] = implementation
+    check_implementation("unroll", implementation)
     itself: Any = getattr(step, "unroll", None)
     if itself is not None:
         return itself(
@@ -109,6 +125,7 @@ def unroll(
     segment = segment_steps("unroll", memory, length)
     roll = _roll if _unhashable(advance) else _compiled_roll
     options |= {"length": length, "segment": segment, "time_major": time_major}
+    options["chunk"] = chunk_steps(carry)
     return roll(advance, params, carry, xs, seen, anew, **options)
 
 
@@ -161,20 +178,79 @@ def _roll(
     reverse: bool,
     time_major: bool,
     segment: int | None,
+    implementation: Implementation,
+    chunk: int,
     scan_unroll: int,
 ) -> tuple[PyTree, PyTree]:
-    guarded = guard(checked_step("unroll", step), reverse=reverse)
-    series, at = split_series(params)
+    xs = blank(flags.valid, xs if time_major else swap_time_batch(xs))
+    rest, xs, whole = _with_series(checked_step("unroll", step), params, xs)
+    parts = None
+    if implementation != "scan" and length:
+        x = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), xs)
+        given = step if rest is params else whole
+        where_it_pays = implementation == "auto"
+        parts = take_apart(given, whole, rest, carry, x, where_it_pays=where_it_pays)
+    if parts is None:
+        function = partial(_scan, whole, rest, anew, reverse, scan_unroll)
+    else:
+        function = partial(_chunked, parts, rest, anew, reverse, chunk)
+    walk = {"length": length, "steps": segment or max(1, length), "reverse": reverse}
+    again = _once if segment is None else jax.checkpoint
+    carry, ys = through_segments(again, function, carry, (xs, flags), **walk)
+    return carry, ys if time_major else swap_time_batch(ys)
+
+
+def _scan(
+    step: Step,
+    params: PyTree,
+    anew: PyTree,
+    reverse: bool,
+    scan_unroll: int,
+    carry: PyTree,
+    inputs: tuple[PyTree, Flags],
+    *,
+    length: int,
+) -> tuple[PyTree, PyTree]:
 
     def body(carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
-        *inputs, slices = inputs
-        return guarded(at(slices), carry, (*inputs, anew))
+        x, flags = inputs
+        steered = steer(flags, anew, reverse=reverse)
+        return steered(lambda start: step(params, start, x), carry)
 
-    scan = jax.lax.scan if segment is None else partial(segmented_scan, steps=segment)
-    inputs = (xs if time_major else swap_time_batch(xs), *flags, series)
     options = {"length": length, "reverse": reverse, "unroll": scan_unroll}
-    carry, ys = scan(body, carry, inputs, **options)
-    return carry, ys if time_major else swap_time_batch(ys)
+    return jax.lax.scan(body, carry, inputs, **options)
+
+
+def _chunked(
+    parts: Parts,
+    params: PyTree,
+    anew: PyTree,
+    reverse: bool,
+    chunk: int,
+    carry: PyTree,
+    inputs: tuple[PyTree, Flags],
+    *,
+    length: int,
+) -> tuple[PyTree, PyTree]:
+    walk = Walk(length, min(chunk, length), reverse)
+    return chunked_roll(parts, params, carry, *inputs, anew, walk)
+
+
+def _with_series(step: Step, params: PyTree, xs: PyTree) -> tuple[PyTree, PyTree, Step]:
+    """Hands the slices of series to each step as part of its input."""
+    series, at = split_series(params)
+    if not series:
+        return params, xs, step
+
+    def with_slices(rest: PyTree, carry: PyTree, x: Any) -> tuple[PyTree, PyTree]:
+        x, slices = x
+        return step(at(slices, rest), carry, x)
+
+    return constant(params), (xs, series), with_slices
+
+
+def _once(function: Callable, **_: Any) -> Callable:
+    return function
 
 
 # Compiled here so that a second eager call traces nothing. The step is part of the key:
@@ -182,7 +258,10 @@ def _roll(
 _compiled_roll = jax.jit(
     _roll,
     static_argnums=0,
-    static_argnames=("length", "reverse", "time_major", "segment", "scan_unroll"),
+    static_argnames=(
+        *("length", "reverse", "time_major", "segment"),
+        *("implementation", "chunk", "scan_unroll"),
+    ),
 )
 
 

@@ -30,7 +30,8 @@ def split_series(params: PyTree) -> tuple[list[PyTree], Callable]:
     """Takes the series out of params.
 
     Returns:
-      The series, and a function that puts one slice of each back in their places.
+      The series, and a function that puts one slice of each back in their places;
+      given others, it also puts these in the places of the :func:`constant` params.
 
     Example:
       >>> series, at = split_series((1, Series(jnp.arange(3))))
@@ -40,13 +41,24 @@ def split_series(params: PyTree) -> tuple[list[PyTree], Callable]:
     leaves, structure = jax.tree.flatten(params, is_leaf=_is_series)
     series = [leaf.values for leaf in leaves if _is_series(leaf)]
 
-    def at(slices: list[PyTree]) -> PyTree:
-        rest = iter(slices)
-        return structure.unflatten(
-            [next(rest) if _is_series(leaf) else leaf for leaf in leaves]
-        )
+    def at(slices: list[PyTree], others: list[PyTree] | None = None) -> PyTree:
+        moving = iter(slices)
+        still = iter(constant(params) if others is None else others)
+        places = [moving if _is_series(leaf) else still for leaf in leaves]
+        return structure.unflatten([next(place) for place in places])
 
     return series, at
+
+
+def constant(params: PyTree) -> list[PyTree]:
+    """Lists the params that are the same for all steps.
+
+    Example:
+      >>> constant((1, Series(jnp.arange(3))))
+      [1]
+    """
+    leaves = jax.tree.leaves(params, is_leaf=_is_series)
+    return [leaf for leaf in leaves if not _is_series(leaf)]
 
 
 def check_series(where: str, params: PyTree, num_steps: int) -> None:

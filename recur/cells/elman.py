@@ -7,12 +7,14 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
 from recur import checks
+from recur.cells.elman_parts import ElmanParts, elman_parts
 from recur.cells.specification import (
     Specification,
     check_fit,
     init_weights,
     zero_carry,
 )
+from recur.fast.choice import give_parts
 from recur.initializers import Glorot, Orthogonal, Zeros
 from recur.linear import add_bias, matmul
 from recur.types import Activation, Array, DTypeLike, Initializer
@@ -182,6 +184,14 @@ class Elman(Specification):
         """Advances by one step; see :func:`elman_step`."""
         options = {"activation": self.activation, "compute_dtype": self.compute_dtype}
         return elman_step(params, carry, x, **options)
+
+    def parts(self, params: ElmanParams, carry: Array) -> ElmanParts | None:
+        """Takes the step apart for the fast roll."""
+        options = {"activation": self.activation, "compute_dtype": self.compute_dtype}
+        return elman_parts(params, carry, **options)
+
+
+give_parts(elman_step, elman_parts)
 
 
 __all__ = ["Elman", "ElmanParams", "elman_init", "elman_init_carry", "elman_step"]

@@ -8,12 +8,15 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
 from recur import checks
+from recur.cells.gru_parts import gru_parts
 from recur.cells.specification import (
     Specification,
     check_fit,
     init_weights,
     zero_carry,
 )
+from recur.fast.choice import give_parts
+from recur.fast.parts import Parts
 from recur.initializers import Chrono, Glorot, Orthogonal, Zeros, retention_bias
 from recur.linear import add_bias, matmul
 from recur.types import Array, DTypeLike, Initializer
@@ -179,7 +182,8 @@ def _reset_after(
     x_r, x_z, x_n = jnp.split(x_rzn, 3, axis=-1)
     h_r, h_z, h_n = jnp.split(matmul(h_tm1, params.w_hh, compute_dtype), 3, axis=-1)
     r, z = _gates(x_r + h_r, x_z + h_z)
-    h_n = h_n if params.b_hn is None else add_bias(h_n, params.b_hn)
+    assert params.b_hn is not None  # The check has seen to it.
+    h_n = add_bias(h_n, params.b_hn)
     return z, checkpoint_name(jnp.tanh(x_n + r * h_n), "candidate")
 
 
@@ -277,6 +281,14 @@ class GRU(Specification):
         """Advances by one step; see :func:`gru_step`."""
         form, dtype = self.reset_after, self.compute_dtype
         return gru_step(params, carry, x, reset_after=form, compute_dtype=dtype)
+
+    def parts(self, params: GRUParams, carry: Array) -> Parts | None:
+        """Takes the step apart for the fast roll."""
+        form, dtype = self.reset_after, self.compute_dtype
+        return gru_parts(params, carry, reset_after=form, compute_dtype=dtype)
+
+
+give_parts(gru_step, gru_parts)
 
 
 def _check(params: GRUParams, carry: Array, x: Array, *, reset_after: bool) -> None:

@@ -8,12 +8,14 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
 from recur import checks
+from recur.cells.lstm_parts import LSTMParts, lstm_parts
 from recur.cells.specification import (
     Specification,
     check_fit,
     init_weights,
     zero_carry,
 )
+from recur.fast.choice import give_parts
 from recur.initializers import (
     Chrono,
     Glorot,
@@ -310,6 +312,14 @@ class LSTM(Specification):
         """Advances by one step; see :func:`lstm_step`."""
         options = {"coupled": self.coupled, "compute_dtype": self.compute_dtype}
         return lstm_step(params, carry, x, **options)
+
+    def parts(self, params: LSTMParams, carry: LSTMCarry) -> LSTMParts | None:
+        """Takes the step apart for the fast roll."""
+        options = {"coupled": self.coupled, "compute_dtype": self.compute_dtype}
+        return lstm_parts(params, carry, **options)
+
+
+give_parts(lstm_step, lstm_parts)
 
 
 def _check(params: LSTMParams, carry: LSTMCarry, x: Array, *, coupled: bool) -> None:

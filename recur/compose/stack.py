@@ -20,7 +20,7 @@ class Stack:
         (s^l_t, y^l_t) = \mathrm{step}_l(\theta_l, s^l_{t-1}, y^{l-1}_t),
         \qquad y^0_t = x_t
 
-    All layers advance together, so that a stack is rolled once and can be streamed.
+    All layers advance together, so that a stack can be streamed.
 
     Args:
       cells: Cells from the bottom up, the user's own included. Functions will do where
@@ -105,8 +105,9 @@ class Stack:
         reset_carry: tuple[PyTree, ...] | None = None,
         **time: Any,
     ) -> tuple[tuple[PyTree, ...], PyTree]:
-        """Rolls all layers at once, or one by one if some need the whole sequence."""
-        if not any(map(_is_layer, self.cells)):
+        """Rolls layer after layer, or all at once where that takes less memory."""
+        whole = time.get("memory", "full") == "full"
+        if not whole and not any(map(_is_layer, self.cells)):
             return unroll(self.step, params, carry, xs, reset_carry=reset_carry, **time)
         self._check(params, carry)
         carries = []

@@ -1,0 +1,192 @@
+r"""Both forms of the GRU taken apart, for the fast roll.
+
+.. math::
+    h_t &= (1 - z) \odot n + z \odot h_{t-1} \\
+    \dot h_t &= z \odot \dot h_{t-1} + (h_{t-1} - n) z' \odot \dot{\tilde z}
+        + (1 - z) n' \odot \dot{\tilde n}
+
+The gates come from ``tanh`` as in the LSTM's parts, with the inner half in the weights;
+``r' = 2 r (1 - r)`` is the derivative by the halved sum.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from recur.linear import add_bias, matmul, matmul_transposed
+from recur.types import Array, DTypeLike
+
+
+class _Weights(NamedTuple):
+    """``onward`` and ``back`` are copies for the loops, without tangents."""
+
+    w_ih: Array
+    w_hh: Array
+    b: Array
+    b_hn: Any
+    onward: Any
+    back: Any  # transposed
+
+
+@dataclass(frozen=True)
+class ResetAfterParts:
+    r"""The form that resets after the product.
+
+    .. math::
+        \tilde n &= x W_{in} + b_n + r \odot q, \qquad q = h_{t-1} W_{hn} + b_{hn} \\
+        \dot{\tilde n} &= \dot x_n + q r' \odot \dot{\tilde r} + r \odot \dot q
+    """
+
+    compute_dtype: DTypeLike | None
+
+    def prepare(self, params: Any) -> _Weights:
+        """Halves what goes into a sigmoid, and turns ``w_hh`` for the way back."""
+        w_ih, w_hh, b = _halved(params)
+        return _Weights(w_ih, w_hh, b, params.b_hn, w_hh, w_hh.T)
+
+    def project(self, weights: _Weights, xs: Array) -> Array:
+        """Multiplies ``x W_ih``."""
+        return matmul(xs, weights.w_ih, self.compute_dtype)
+
+    feed = project
+
+    def gate(self, weights: _Weights, start: Array, fed: Array) -> Any:
+        """Gives gates, candidate and ``q``."""
+        x_rz, x_n = _rz_n(add_bias(fed, weights.b))
+        h_rz, q = _rz_n(matmul(start, weights.onward, self.compute_dtype))
+        t, q = jnp.tanh(x_rz + h_rz), add_bias(q, weights.b_hn)
+        r, _ = _gates(t)
+        return t, jnp.tanh(x_n + r * q), q
+
+    def land(self, weights: _Weights, start: Array, kept: Any) -> Any:
+        """Mixes the candidate and the old value."""
+        return _mix(start, *kept[:2])
+
+    def linearize(
+        self, weights: _Weights, dweights: Any, starts: Array, kept: Any, dzs: Array
+    ) -> Any:
+        """Gives the drives of ``r, z, q`` and of ``x_n``, and the factors of all."""
+        (r, z), (_, n, q) = _gates(kept[0]), kept
+        dx_rz, dx_n = _rz_n(dzs if dweights.b is None else add_bias(dzs, dweights.b))
+        drive = jnp.concatenate([dx_rz, jnp.zeros_like(dx_n)], axis=-1)
+        if dweights.w_hh is not None:
+            drive += matmul(starts, dweights.w_hh, self.compute_dtype)
+        if dweights.b_hn is not None:
+            db = jnp.pad(dweights.b_hn, (2 * n.shape[-1], 0))
+            drive = add_bias(drive, db)
+        of_n = (1 - z) * (1 - n**2)
+        of_z = (starts.astype(n.dtype) - n) * 2 * z * (1 - z)
+        slopes = jnp.concatenate([of_n * q * 2 * r * (1 - r), of_z, of_n * r], axis=-1)
+        return drive, slopes, of_n * dx_n, z
+
+    def tangent(self, weights: _Weights, dcarry: Array, linear: Any) -> Any:
+        """Takes a step of the linear recurrence."""
+        drive, slopes, dn, z = linear
+        dh = drive + matmul_transposed(dcarry, weights.back, self.compute_dtype)
+        dr, dz, dq = jnp.split(slopes * dh, 3, axis=-1)
+        dh = (z * dcarry.astype(z.dtype) + dr + dz + dq + dn).astype(dcarry.dtype)
+        return dh, dh
+
+
+@dataclass(frozen=True)
+class ResetBeforeParts:
+    r"""The form that resets before the product: two products, one after the other.
+
+    .. math::
+        \tilde n &= x W_{in} + b_n + (r \odot h_{t-1}) W_{hn} \\
+        \dot{\tilde n} &= \dot x_n + (r' h_{t-1} \odot \dot{\tilde r}
+            + r \odot \dot h_{t-1}) W_{hn}
+    """
+
+    compute_dtype: DTypeLike | None
+
+    def prepare(self, params: Any) -> _Weights:
+        """Halves what goes into a sigmoid, and cuts ``w_hh`` into the two products."""
+        w_ih, w_hh, b = _halved(params)
+        w_rz, w_n = _rz_n(w_hh)
+        return _Weights(w_ih, w_hh, b, None, (w_rz, w_n), (w_rz.T, w_n.T))
+
+    def project(self, weights: _Weights, xs: Array) -> Array:
+        """Multiplies ``x W_ih``."""
+        return matmul(xs, weights.w_ih, self.compute_dtype)
+
+    feed = project
+
+    def gate(self, weights: _Weights, start: Array, fed: Array) -> Any:
+        """Gives gates and candidate."""
+        x_rz, x_n = _rz_n(add_bias(fed, weights.b))
+        w_rz, w_n = weights.onward
+        t = jnp.tanh(x_rz + matmul(start, w_rz, self.compute_dtype))
+        r, _ = _gates(t)
+        h_n = matmul(r * start.astype(r.dtype), w_n, self.compute_dtype)
+        return t, jnp.tanh(x_n + h_n)
+
+    def land(self, weights: _Weights, start: Array, kept: Any) -> Any:
+        """Mixes the candidate and the old value."""
+        return _mix(start, *kept)
+
+    def linearize(
+        self, weights: _Weights, dweights: Any, starts: Array, kept: Any, dzs: Array
+    ) -> Any:
+        """Gives the drives of ``r, z`` and ``n``, and the factors of all."""
+        (r, z), n = _gates(kept[0]), kept[1]
+        h_tm1 = starts.astype(n.dtype)
+        drz, dn = _rz_n(dzs if dweights.b is None else add_bias(dzs, dweights.b))
+        if dweights.w_hh is not None:
+            w_rz, w_n = _rz_n(dweights.w_hh)
+            drz += matmul(starts, w_rz, self.compute_dtype)
+            dn += matmul(r * h_tm1, w_n, self.compute_dtype)
+        of_z = (h_tm1 - n) * 2 * z * (1 - z)
+        slopes = jnp.concatenate([h_tm1 * 2 * r * (1 - r), of_z], axis=-1)
+        return drz, dn, slopes, (1 - z) * (1 - n**2), r, z
+
+    def tangent(self, weights: _Weights, dcarry: Array, linear: Any) -> Any:
+        """Takes a step of the linear recurrence."""
+        drz, dn, slopes, of_n, r, z = linear
+        w_rz, w_n = weights.back
+        drz += matmul_transposed(dcarry, w_rz, self.compute_dtype)
+        dr, dz = jnp.split(slopes * drz, 2, axis=-1)
+        dh_tm1 = dcarry.astype(z.dtype)
+        dn += matmul_transposed(dr + r * dh_tm1, w_n, self.compute_dtype)
+        dh = (z * dh_tm1 + dz + of_n * dn).astype(dcarry.dtype)
+        return dh, dh
+
+
+def gru_parts(
+    params: Any,
+    carry: Any,
+    *,
+    reset_after: bool = True,
+    compute_dtype: DTypeLike | None = None,
+) -> ResetAfterParts | ResetBeforeParts | None:
+    """Takes a GRU apart, or gives ``None`` where something is in the way."""
+    # Bad params are left to the step, which says what is wrong with them.
+    if not hasattr(params, "b_hn") or reset_after != (params.b_hn is not None):
+        return None
+    arrays = [carry, *(w for w in params if w is not None)]
+    if not all(isinstance(w, jnp.ndarray) for w in arrays):
+        return None
+    return (ResetAfterParts if reset_after else ResetBeforeParts)(compute_dtype)
+
+
+def _halved(params: Any) -> tuple[Array, Array, Array]:
+    w_ih, w_hh, b = params.w_ih, params.w_hh, params.b
+    half = jnp.repeat(jnp.array([0.5, 0.5, 1.0], w_hh.dtype), w_hh.shape[0])
+    return w_ih * half[None], w_hh * half[None], b * half.astype(b.dtype)
+
+
+def _rz_n(fused: Array) -> tuple[Array, Array]:
+    rz, n = jnp.split(fused, [fused.shape[-1] // 3 * 2], axis=-1)
+    return rz, n
+
+
+def _gates(t: Array) -> tuple[Array, Array]:
+    r, z = jnp.split(t, 2, axis=-1)
+    return 0.5 * r + 0.5, 0.5 * z + 0.5
+
+
+def _mix(h_tm1: Array, t: Array, n: Array) -> tuple[Array, Array]:
+    _, z = _gates(t)
+    h = ((1 - z) * n + z * h_tm1.astype(n.dtype)).astype(h_tm1.dtype)
+    return h, h

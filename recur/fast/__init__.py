@@ -1,0 +1,1 @@
+"""Rolling faster than the plain scan: chunks of steps, and lean derivatives."""

@@ -1,0 +1,177 @@
+"""The roll in chunks of steps, with one lean derivative for all modes.
+
+The derivative is given forwards: it keeps what the parts ask for, and its tangent is a
+linear recurrence over the same chunks. JAX transposes that into back-propagation
+through time, so that reverse mode, forward mode and every mixture of them come from
+the same lines.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from recur.fast.parts import Parts
+from recur.fast.tangents import filled, push_forward, without_zeros
+from recur.flags import Flags, steer
+from recur.memory import through_segments
+from recur.types import PyTree
+
+
+class Walk(NamedTuple):
+    """How a sequence is walked: ``steps`` at once, from which end."""
+
+    length: int
+    steps: int
+    reverse: bool
+
+
+def chunked_roll(
+    parts: Parts,
+    params: PyTree,
+    carry: PyTree,
+    xs: PyTree,
+    flags: Flags,
+    anew: PyTree,
+    walk: Walk,
+) -> tuple[PyTree, PyTree]:
+    """Rolls a step that was taken apart, as ``jax.lax.scan`` would roll it whole.
+
+    Args:
+      parts: The step.
+      params: Its params.
+      carry: Enters the first step taken.
+      xs: Time-major inputs, blank where a step is not valid.
+      flags: Of each step.
+      anew: What a reset starts from.
+      walk: Length, size of a chunk, and direction.
+
+    Returns:
+      ``(carry, ys)``.
+    """
+
+    @jax.custom_jvp
+    def roll(weights: Any, carry: Any, xs: Any, anew: Any, flags: Flags) -> Any:
+        through = partial(_forward, parts, weights, anew, walk.reverse)
+        return _chunks(through, carry, (xs, flags), walk)
+
+    def roll_jvp(primals: Any, tangents: Any) -> Any:
+        weights, carry, xs, anew, flags = primals
+        dweights, dcarry, dxs, danew, _ = without_zeros(tangents)
+        through = partial(_forward, parts, weights, anew, walk.reverse, keep=True)
+        last, (ys, kept, met) = _chunks(through, carry, (xs, flags), walk)
+        through = partial(
+            _tangent, parts, weights, dweights, filled(anew, danew), walk.reverse
+        )
+        carries, steps = (filled(carry, dcarry), carry), (xs, dxs, flags, kept, met)
+        (dlast, _), dys = _chunks(_recomputed(through), carries, steps, walk)
+        return (last, ys), (dlast, dys)
+
+    roll.defjvp(roll_jvp, symbolic_zeros=True)
+    return roll(parts.prepare(params), carry, xs, anew, flags)
+
+
+def _forward(
+    parts: Parts,
+    weights: PyTree,
+    anew: PyTree,
+    reverse: bool,
+    carry: PyTree,
+    inputs: tuple[PyTree, Flags],
+    *,
+    length: int,
+    keep: bool = False,
+) -> tuple[PyTree, PyTree]:
+    xs, flags = inputs
+    fed = parts.feed(weights, xs)
+    scan = {"length": length, "reverse": reverse}
+
+    def step(carry: PyTree, inputs: Any) -> tuple[PyTree, ...]:
+        fed, flags = inputs
+
+        def advance(start: PyTree) -> tuple[PyTree, ...]:
+            kept = parts.gate(weights, start, fed)
+            return *parts.land(weights, start, kept), kept, start
+
+        return steer(flags, anew, reverse=reverse)(advance, carry)
+
+    def keeping(carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
+        new, y, kept, start = step(carry, inputs)
+        # Without flags, where a step starts from is where the one before ended.
+        return new, (y, kept, start if any_flag(flags) else new)
+
+    def writing(carries: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
+        carry, *_ = carries
+        new, y, kept, _ = step(carry, inputs)
+        return (new, carry, kept), y
+
+    scan = {"length": length, "reverse": reverse}
+    if keep:
+        return jax.lax.scan(keeping, carry, (fed, flags), **scan)
+    first = jax.tree.map(lambda a: a[0], fed)
+    nothing = jax.eval_shape(parts.gate, weights, carry, first)
+    nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), nothing)
+    carries = carry, carry, nothing
+    (_, carry, kept), ys = jax.lax.scan(writing, carries, (fed, flags), **scan)
+    # Landing once more makes XLA write down what is kept, step by step. Left to itself
+    # it would fuse gates into landing, in a kernel several times as slow.
+    at_end = jax.tree.map(lambda a: a[0 if reverse else -1], flags)
+    land = partial(parts.land, weights, kept=kept)
+    carry, _ = steer(at_end, anew, reverse=reverse)(land, carry)
+    return carry, ys
+
+
+def _tangent(
+    parts: Parts,
+    weights: PyTree,
+    dweights: PyTree,
+    danew: PyTree,
+    reverse: bool,
+    carries: tuple[PyTree, PyTree],
+    steps: Any,
+    *,
+    length: int,
+) -> tuple[PyTree, PyTree]:
+    (dcarry, carry), (xs, dxs, flags, kept, met) = carries, steps
+    starts = met if any_flag(flags) else _one_earlier(carry, met, reverse=reverse)
+    dzs = push_forward(parts.project, (weights, xs), (dweights, dxs))
+    linear = parts.linearize(weights, dweights, starts, kept, dzs)
+
+    def body(dcarry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
+        linear, flags = inputs
+        steered = steer(flags, danew, reverse=reverse)
+        return steered(lambda start: parts.tangent(weights, start, linear), dcarry)
+
+    dcarry, dys = jax.lax.scan(
+        body, dcarry, (linear, flags), length=length, reverse=reverse
+    )
+    last = jax.tree.map(lambda a: a[0] if reverse else a[-1], met)
+    return (dcarry, last), dys
+
+
+def any_flag(flags: Flags) -> bool:
+    """Whether some steps do nothing or start anew."""
+    return flags.valid is not None or flags.reset is not None
+
+
+def _one_earlier(first: PyTree, after: PyTree, *, reverse: bool) -> PyTree:
+    def shift(first: Any, after: Any) -> Any:
+        parts = [after[1:], first[None]] if reverse else [first[None], after[:-1]]
+        return jnp.concatenate(parts)
+
+    return jax.tree.map(shift, first, after)
+
+
+def _chunks(function: Callable, carry: PyTree, xs: PyTree, walk: Walk) -> Any:
+    return through_segments(lambda f, **_: f, function, carry, xs, **walk._asdict())
+
+
+def _recomputed(function: Callable) -> Callable:
+    # What a chunk computes is cheaper to compute again than to write down and read.
+    def call(carry: PyTree, xs: PyTree, *, length: int) -> tuple[PyTree, PyTree]:
+        again = jax.checkpoint(partial(function, length=length), prevent_cse=False)
+        return again(carry, xs)
+
+    return call

@@ -1,0 +1,87 @@
+"""Running a traced function operation by operation, by JAX's public interface."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import jax
+from jax.extend import core
+
+Rule = Callable[[Any, list[Any]], list[Any]]
+"""``(equation, inputs) -> outputs``: what to do instead of an operation."""
+
+NESTED = ("jit", "pjit", "closed_call", "core_call")
+
+
+def evaluate(closed: Any, args: list[Any], rules: Mapping[str, Rule]) -> list[Any]:
+    """Runs a closed jaxpr with its nested jits laid open.
+
+    Args:
+      closed: What ``jax.make_jaxpr`` gives.
+      args: Its inputs, flat.
+      rules: By name of a primitive, what is done in its place.
+
+    Returns:
+      Its outputs, flat.
+    """
+    jaxpr = closed.jaxpr
+    known = dict(zip(jaxpr.constvars, closed.consts, strict=True))
+    known |= dict(zip(jaxpr.invars, args, strict=True))
+    run(jaxpr.eqns, known, rules)
+    return [read(known, v) for v in jaxpr.outvars]
+
+
+def run(
+    eqns: list[Any], known: dict[Any, Any], rules: Mapping[str, Rule] | None = None
+) -> None:
+    """Runs equations one after the other, and adds their results to ``known``."""
+    for eqn in eqns:
+        results = _run_one(eqn, [read(known, v) for v in eqn.invars], rules or {})
+        known |= dict(zip(eqn.outvars, results, strict=True))
+
+
+def read(known: Mapping[Any, Any], variable: Any) -> Any:
+    """Looks a variable up; a literal is its own value."""
+    return variable.val if isinstance(variable, core.Literal) else known[variable]
+
+
+def inlined(function: Callable, *args: Any) -> tuple[Any, Any]:
+    """Traces a function into one flat jaxpr, without names and nested jits.
+
+    Returns:
+      The closed jaxpr, and the structure of the result with shapes and dtypes.
+
+    Example:
+      >>> closed, _ = inlined(lambda x: jax.jit(jnp.sin)(x) + 1, 2.0)
+      >>> [eqn.primitive.name for eqn in closed.jaxpr.eqns]
+      ['sin', 'add']
+    """
+    closed, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
+    rules: dict[str, Rule] = {"name": lambda eqn, inputs: inputs}
+    flat = jax.make_jaxpr(lambda *leaves: evaluate(closed, list(leaves), rules))
+    return flat(*jax.tree.leaves(args)), shapes
+
+
+def _run_one(eqn: Any, args: list[Any], rules: Mapping[str, Rule]) -> list[Any]:
+    name = eqn.primitive.name
+    if name in rules:
+        return rules[name](eqn, args)
+    if name in NESTED:
+        inner = eqn.params.get("jaxpr") or eqn.params["call_jaxpr"]
+        return evaluate(inner, args, rules)
+    return run_alone(eqn, args)
+
+
+def run_alone(eqn: Any, args: list[Any]) -> list[Any]:
+    """Runs one equation on the inputs given."""
+    # How a primitive is bound changes between versions; a jaxpr of one equation is run
+    # the same way in all of them.
+    pairs = zip(eqn.invars, args, strict=True)
+    inputs = {v: a for v, a in pairs if not isinstance(v, core.Literal)}
+    alone = _nothing().replace(invars=list(inputs), outvars=eqn.outvars, eqns=[eqn])
+    return core.jaxpr_as_fun(core.ClosedJaxpr(alone, ()))(*inputs.values())
+
+
+@cache
+def _nothing() -> Any:
+    return jax.make_jaxpr(lambda: ())().jaxpr
