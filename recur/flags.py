@@ -151,7 +151,9 @@ def _check_lengths(where: str, lengths: Any, steps: int) -> Array:
     # Under jit the values are not known; there a length below 0 acts as 0, and one
     # above T as T.
     if not isinstance(array, Tracer) and array.size:
-        low, high = int(np.min(array)), int(np.max(array))
+        # By NumPy: what JAX does with a known array inside jit is not known there.
+        known = np.asarray(array)
+        low, high = int(known.min()), int(known.max())
         if low < 0 or high > steps:
             raise ValueError(
                 f"{where}: seq_lengths has values from {low} to {high}; expected 0 to "

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.commands import (
     comparing,
+    curing,
     growing,
     listing,
     plotting,
@@ -35,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", required=True)
-    for command in (listing, running, comparing, plotting, growing, tabling):
+    for command in (listing, running, comparing, plotting, growing, curing, tabling):
         command.add(commands)
     arguments = parser.parse_args(attach_flags(argv or BRIEF))
     try:
