@@ -62,6 +62,25 @@ def inlined(function: Callable, *args: Any) -> tuple[Any, Any]:
     return flat(*jax.tree.leaves(args)), shapes
 
 
+def traced(function: Callable, *args: Any) -> Callable:
+    """Traces a function, for good: whoever calls the result does not trace it again.
+
+    Example:
+      >>> calls = []
+      >>> once = traced(lambda x: calls.append("traced") or (x, x + 1), 1.0)
+      >>> once(2.0), once(3.0)[1], calls
+      ((2.0, 3.0), 4.0, ['traced'])
+    """
+    closed, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
+    structure = jax.tree.structure(shapes)
+
+    def call(*args: Any) -> Any:
+        values = core.jaxpr_as_fun(closed)(*jax.tree.leaves(args))
+        return structure.unflatten(values)
+
+    return call
+
+
 def _run_one(eqn: Any, args: list[Any], rules: Mapping[str, Rule]) -> list[Any]:
     name = eqn.primitive.name
     if name in rules:

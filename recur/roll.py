@@ -189,7 +189,9 @@ def _roll(
         x = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), xs)
         given = step if rest is params else whole
         where_it_pays = implementation == "auto"
-        parts = take_apart(given, whole, rest, carry, x, where_it_pays=where_it_pays)
+        parts, whole = take_apart(
+            given, whole, rest, carry, x, where_it_pays=where_it_pays
+        )
     if parts is None:
         function = partial(_scan, whole, rest, anew, reverse, scan_unroll)
     else:

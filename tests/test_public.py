@@ -19,6 +19,23 @@ ORDER = ["Args:", "Returns:", "Raises:", "Example:", "References:"]
 TESTS = "\n".join(p.read_text() for p in Path(__file__).parent.rglob("*.py"))
 
 
+# What the examples of these modules need besides the extra `test`.
+NEEDS = {
+    "interop.equinox": "equinox",
+    "interop.haiku": "haiku",
+    "interop.keras": "keras",
+    "interop.keras_layers": "keras",
+    "interop.onnx": "onnx",
+    "interop.torch": "torch",
+    "interop.torch_source": "torch",
+    "interop.tensor_file": "safetensors",
+}
+
+
+def needed(name):
+    return NEEDS.get(name) or NEEDS.get(name.rpartition(".")[0])
+
+
 def module(name):
     return importlib.import_module(f"recur.{name}")
 
@@ -39,7 +56,10 @@ EVERY = [(name, n) for name in NAMES for n in public(name)]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_examples_run(name):
+def test_examples_run(name, monkeypatch):
+    if needed(name):
+        monkeypatch.setenv("KERAS_BACKEND", "jax")
+        pytest.importorskip(needed(name), reason="its examples need another library")
     names = {"jax": jax, "jnp": jnp, "np": np, "recur": recur, **vars(recur)}
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     runner = doctest.DocTestRunner(optionflags=flags)

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 
 from recur.fast.any_step import AnyStepParts
 from recur.fast.dissection import Dissection, Product, dissect
 from recur.fast.parts import Parts
+from recur.jaxprs import traced
 from recur.types import PyTree, Step
 
 Implementation = Literal["auto", "chunked", "scan"]
@@ -16,6 +18,10 @@ IMPLEMENTATIONS = ("auto", "chunked", "scan")
 
 CHUNK = 2**16
 """Entries of a carry in one chunk: what it keeps should stay in a core's cache."""
+
+CHUNK_ROWS = 2**8
+"""Rows of all its steps together, if that is more: each chunk adds to the gradients of
+the weights, which costs as much as so many rows."""
 
 GAIN = 2**11
 """Entries of a weight, for each row, from which writing its gradient at every step is
@@ -48,7 +54,7 @@ def take_apart(
     x: PyTree,
     *,
     where_it_pays: bool,
-) -> Parts | None:
+) -> tuple[Parts | None, Step]:
     """Takes a step apart as its author says, or as its equations allow.
 
     Args:
@@ -60,16 +66,18 @@ def take_apart(
       where_it_pays: Whether not to do what is possible but slower.
 
     Returns:
-      The parts, or ``None`` where the plain scan is the better way or the only one.
+      The parts, or ``None`` where the plain scan is the better way or the only one;
+      and ``whole``, traced if it had to be.
     """
     own = _own(step, params, carry)
     if own is not None:
         jax.eval_shape(whole, params, carry, x)  # Refuses what does not fit.
-        return own
+        return own, whole
+    whole = traced(whole, params, carry, x)
     found = dissect(whole, params, carry, x)
     if found is None or (where_it_pays and not _pays(found)):
-        return None
-    return AnyStepParts(found)
+        return None, whole
+    return AnyStepParts(found), whole
 
 
 def chunk_steps(carry: PyTree) -> int:
@@ -79,8 +87,10 @@ def chunk_steps(carry: PyTree) -> int:
       >>> chunk_steps(jnp.zeros((32, 256)))
       8
     """
-    largest = max((math.prod(a.shape) for a in jax.tree.leaves(carry)), default=1)
-    return max(1, CHUNK // max(1, largest))
+    shapes = [jnp.shape(a) for a in jax.tree.leaves(carry)]
+    entries = max((math.prod(shape) for shape in shapes), default=1)
+    rows = max((math.prod(shape[:-1]) for shape in shapes), default=1)
+    return max(1, CHUNK // max(1, entries), CHUNK_ROWS // max(1, rows))
 
 
 def _own(step: Any, params: PyTree, carry: PyTree) -> Parts | None:

@@ -1,0 +1,117 @@
+"""Weights from and to Keras 3: ``LSTM``, ``GRU``, ``SimpleRNN`` and ``Bidirectional``.
+
+Keras has its GRU's gates as ``z, r, h``, resets after or before the product as we do,
+and has two biases in the former. What is read are the variables of layers on any
+backend; what is made are NumPy arrays for ``set_weights``. Keras takes and gives
+``[B, T, ...]``: roll with ``unroll(..., time_major=False)``. Its states are ``[h, c]``:
+``list(carry)`` of ours, and ``LSTMCarry(*states)`` of theirs.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from recur.cells.gru import GRUParams
+from recur.interop.foreign import loaded
+from recur.interop.gates import Params, reorder, split_biases
+from recur.interop.holds import Holds
+from recur.interop.keras_layers import ACTIVATIONS, read_layer
+from recur.interop.network import directions_of, layers_of, on_top
+from recur.interop.weights import check_zero
+from recur.types import Array, PyTree
+
+KERAS = Holds("Keras", reset_after=(True, False), activations=(*ACTIVATIONS.values(),))
+
+
+def from_keras(layers: Any) -> tuple[Any, PyTree]:
+    """Makes a cell and its params of a Keras layer, or of several on top of another.
+
+    Nothing is rounded but the sum of the two biases of a GRU that resets after the
+    product. Dropout is no part of the weights: what comes is the layer with
+    ``training=False``. Whether a layer returns sequences or states is asked of the roll
+    here.
+
+    Args:
+      layers: An ``LSTM``, ``GRU``, ``SimpleRNN`` or ``RNN`` of such cells, one of these
+        cells, or a ``Bidirectional``, built; or a list or ``Sequential`` of these, from
+        the bottom up.
+
+    Returns:
+      ``(cell, params)`` in the dtype of the variables: a ``Stack`` of several,
+      ``Bidirectional`` of such.
+
+    Raises:
+      TypeError: If one is something else.
+      ValueError: If one is not built, or has options that are another function than our
+        cell, such as ``go_backwards=True``.
+
+    Example:
+      >>> import keras
+      >>> layer = keras.layers.GRU(5, recurrent_initializer="glorot_uniform")
+      >>> layer.build((None, None, 3))
+      >>> cell, params = from_keras(layer)
+      >>> cell.step(params, cell.init_carry(), jnp.ones(3))[1].shape
+      (5,)
+    """
+    keras = loaded("keras")
+    where = "from_keras"
+    if keras is not None and isinstance(layers, keras.Sequential):
+        layers = layers.layers
+    several = layers if isinstance(layers, (tuple, list)) else [layers]
+    return on_top([read_layer(where, keras, layer) for layer in several])
+
+
+def to_keras(cell: Any, params: PyTree, *, use_bias: bool = True) -> list[np.ndarray]:
+    """Makes the weights of the Keras layer, or ``Sequential``, that is the same.
+
+    A GRU's biases go to the input side, so that :func:`from_keras` gives back exactly
+    the params. The layer must be made with the sizes and options of ``cell``, among
+    them ``reset_after`` and ``activation``, and be built.
+
+    Args:
+      cell: An ``LSTM``, ``GRU`` or ``Elman``, a ``Bidirectional`` of one, or a
+        ``Stack`` of these.
+      params: Params of ``cell``.
+      use_bias: Whether the layers have biases; without, those of ``params`` must be
+        zero.
+
+    Returns:
+      Arrays for ``layer.set_weights``, or for ``keras.Sequential(...).set_weights`` of
+      the layers of a ``Stack``.
+
+    Raises:
+      TypeError: If ``cell`` is of a kind that Keras lacks.
+      ValueError: If it has options that Keras lacks.
+
+    Example:
+      >>> cell = GRU(5)
+      >>> weights = to_keras(cell, cell.init(jax.random.key(0), input_size=3))
+      >>> [w.shape for w in weights]
+      [(3, 15), (5, 15), (2, 15)]
+    """
+    where = "to_keras"
+    weights = []
+    for layer, layer_params in layers_of(where, cell, params):
+        for one, p in directions_of(where, layer, layer_params):
+            KERAS.check(where, one, p)
+            weights += _weights(where, p, use_bias=use_bias)
+    # A memory of their own: on its JAX backend Keras keeps what it is given.
+    return [np.array(w) for w in weights]
+
+
+def _weights(where: str, params: Params, *, use_bias: bool) -> list[Array]:
+    w_ih, w_hh, b, inner, _ = split_biases(params)
+    if isinstance(params, GRUParams):
+        w_ih, w_hh, b, inner = (
+            reorder(jnp.asarray(w), "rzn", "zrn") for w in (w_ih, w_hh, b, inner)
+        )
+        if params.b_hn is not None:
+            b = jnp.stack([b, inner])
+    if use_bias:
+        return [w_ih, w_hh, b]
+    check_zero(where, "a bias of params", b, "Make the layer with use_bias=True.")
+    return [w_ih, w_hh]
+
+
+__all__ = ["from_keras", "to_keras"]

@@ -1,0 +1,86 @@
+"""What torch weights come in: modules, state dicts, files and tensors."""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from recur.checks import describe
+from recur.interop.foreign import loaded, require
+from recur.interop.tensor_file import read_safetensors
+from recur.interop.torch_state import find_prefix, module_names, names_under
+from recur.interop.weights import as_weight
+from recur.types import Array
+
+
+def find_weights(
+    where: str, source: Any, prefix: str | None
+) -> tuple[Mapping[str, Any], str | None]:
+    """Finds the weights of one module by name, and its nonlinearity if that is told.
+
+    Example:
+      >>> state = {"rnn.weight_ih_l0": 1, "rnn.weight_hh_l0": 2, "out.weight": 3}
+      >>> find_weights("doc", state, None)
+      ({'weight_ih_l0': 1, 'weight_hh_l0': 2}, None)
+    """
+
+    def choose(names: Iterable[str]) -> dict[str, str]:
+        names = [name for name in names if isinstance(name, str)]
+        start = find_prefix(where, names, prefix)
+        return {name: start + name for name in names_under(where, names, start)}
+
+    if isinstance(source, Mapping):
+        return {name: source[n] for name, n in choose(source).items()}, None
+    if isinstance(source, (str, os.PathLike)):
+        return read_safetensors(where, source, choose), None
+    torch = loaded("torch")
+    if torch is None or not isinstance(source, torch.nn.Module):
+        raise TypeError(
+            f"{where}: source is {describe(source)}; expected a torch module, a "
+            "state_dict, or the path of a .safetensors file."
+        )
+    module = source.get_submodule(prefix.rstrip(".")) if prefix else source
+    if not isinstance(module, (torch.nn.RNNBase, torch.nn.RNNCellBase)):
+        raise TypeError(
+            f"{where}: source is {describe(module)}; expected a torch.nn.RNN, LSTM, "
+            "GRU or their cells. Name the one inside with prefix=, as in prefix='lstm'."
+        )
+    weights = {name: getattr(module, name) for name in module_names(module)}
+    return weights, getattr(module, "nonlinearity", None)
+
+
+def tensor_weight(where: str, name: str, value: Any) -> Array:
+    """Makes a JAX array of a tensor or array.
+
+    Example:
+      >>> import torch
+      >>> tensor_weight("doc", "w", torch.ones(2, dtype=torch.bfloat16))
+      Array([1, 1], dtype=bfloat16)
+    """
+    torch = loaded("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        value = _to_numpy(torch, value)
+    return as_weight(where, name, value)
+
+
+def _to_numpy(torch: Any, tensor: Any) -> np.ndarray:
+    tensor = tensor.detach().cpu().contiguous()
+    if tensor.dtype == torch.bfloat16:  # NumPy has the type only by its bits.
+        return tensor.view(torch.int16).numpy().view(jnp.bfloat16)
+    return tensor.numpy()
+
+
+def to_tensor(where: str, array: Array) -> Any:
+    """Makes a tensor of an array, with a memory of its own.
+
+    Example:
+      >>> to_tensor("doc", jnp.ones(2, jnp.bfloat16))
+      tensor([1., 1.], dtype=torch.bfloat16)
+    """
+    torch = require(where, "torch", "torch")
+    own = np.array(array, order="C", copy=True)
+    if own.dtype == jnp.bfloat16:
+        return torch.from_numpy(own.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(own)

@@ -1,0 +1,1 @@
+"""Tests of weights from and to other libraries."""
