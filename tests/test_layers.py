@@ -39,6 +39,15 @@ ONNX = (
 )
 LINEN = ("rolling", "names", "variables", "cell", "layer")
 NNX = ("variables", "cell", "layer")
+GRADIENTS = (
+    *("rows", "backward", "gates", "jacobian", "lag", "lyapunov"),
+    *("diagnosis", "picture"),
+)
+ONLINE = ("vector", "learner", "sparsity", "rtrl", "snap", "uoro", "forward_gradient")
+TRAINING = (
+    *("loss_scale", "microbatch", "progress", "window"),
+    *("truncated", "stream", "train_step"),
+)
 
 
 def in_order(package, names):
@@ -54,6 +63,9 @@ BESIDE = [
     ("interop.onnx.model", "interop.foreign"),
     *in_order("linen", LINEN),
     *in_order("nnx", NNX),
+    *in_order("gradients", GRADIENTS),
+    *in_order("online", ONLINE),
+    *in_order("training", TRAINING),
     *in_order(
         "fast",
         ("parts", "tangents", "chunks", "dissection", "any_step", "choice"),

@@ -16,12 +16,9 @@ from recur.types import PyTree, Step
 Implementation = Literal["auto", "chunked", "scan"]
 IMPLEMENTATIONS = ("auto", "chunked", "scan")
 
-CHUNK = 2**16
-"""Entries of a carry in one chunk: what it keeps should stay in a core's cache."""
-
-CHUNK_ROWS = 2**8
-"""Rows of all its steps together, if that is more: each chunk adds to the gradients of
-the weights, which costs as much as so many rows."""
+CHUNK = 2**8
+"""Rows of all steps of a chunk together. With more, what a chunk keeps leaves the cache
+of a core; with less, adding to the gradients of the weights takes too long."""
 
 GAIN = 2**11
 """Entries of a weight, for each row, from which writing its gradient at every step is
@@ -87,10 +84,8 @@ def chunk_steps(carry: PyTree) -> int:
       >>> chunk_steps(jnp.zeros((32, 256)))
       8
     """
-    shapes = [jnp.shape(a) for a in jax.tree.leaves(carry)]
-    entries = max((math.prod(shape) for shape in shapes), default=1)
-    rows = max((math.prod(shape[:-1]) for shape in shapes), default=1)
-    return max(1, CHUNK // max(1, entries), CHUNK_ROWS // max(1, rows))
+    shapes = [jnp.shape(a)[:-1] for a in jax.tree.leaves(carry)]
+    return max(1, CHUNK // max(1, *map(math.prod, shapes), 1))
 
 
 def _own(step: Any, params: PyTree, carry: PyTree) -> Parts | None:

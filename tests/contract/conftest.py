@@ -18,6 +18,5 @@ def case(request, monkeypatch):
     row, implementation = request.param
     monkeypatch.setitem(recur.unroll.__kwdefaults__, "implementation", implementation)
     # Chunks of a few steps, so that there are several, and one that is shorter.
-    monkeypatch.setattr(choice, "CHUNK", 30)
-    monkeypatch.setattr(choice, "CHUNK_ROWS", 1)
+    monkeypatch.setattr(choice, "CHUNK", 6)
     return row

@@ -16,8 +16,7 @@ B, T, N, H = 2, 5, 3, 4
 
 @pytest.fixture(autouse=True)
 def _chunks_of_three(monkeypatch):
-    monkeypatch.setattr(choice, "CHUNK", 3 * B * H)
-    monkeypatch.setattr(choice, "CHUNK_ROWS", 1)
+    monkeypatch.setattr(choice, "CHUNK", 3 * B)
 
 
 def drawn(*shapes):

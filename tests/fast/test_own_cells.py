@@ -88,8 +88,7 @@ def test_a_step_that_was_overridden_is_another_step():
 
 
 def test_training_keeps_less_than_the_plain_scan(monkeypatch):
-    monkeypatch.setattr(choice, "CHUNK", 16 * B * H)
-    monkeypatch.setattr(choice, "CHUNK_ROWS", 1)
+    monkeypatch.setattr(choice, "CHUNK", 16 * B)
     cell, params, carry, _ = prepared("lstm")
     xs = jnp.zeros((256, B, N))
 

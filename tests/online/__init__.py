@@ -1,0 +1,1 @@
+"""Online learners against back-propagation through time."""

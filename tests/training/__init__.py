@@ -1,0 +1,1 @@
+"""Training against plain loops, and against optax step by step."""
