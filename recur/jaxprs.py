@@ -68,8 +68,8 @@ def traced(function: Callable, *args: Any) -> Callable:
     Example:
       >>> calls = []
       >>> once = traced(lambda x: calls.append("traced") or (x, x + 1), 1.0)
-      >>> once(2.0), once(3.0)[1], calls
-      ((2.0, 3.0), 4.0, ['traced'])
+      >>> float(once(2.0)[1]), float(once(3.0)[1]), calls
+      (3.0, 4.0, ['traced'])
     """
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
     structure = jax.tree.structure(shapes)
