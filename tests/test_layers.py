@@ -72,6 +72,10 @@ BESIDE = [
     ),
     *((f"cells.{name}", f"cells.{name}_parts") for name in ("elman", "gru", "lstm")),
     *(
+        (f"cells.{name}_parts", "cells.one_product")
+        for name in ("elman", "gru", "lstm")
+    ),
+    *(
         (f"compose.{name}", "compose.wrapper")
         for name in (
             "bidirectional",

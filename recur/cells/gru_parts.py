@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+from recur.cells.one_product import are_arrays
 from recur.linear import add_bias, matmul, matmul_transposed
 from recur.types import Array, DTypeLike
 
@@ -164,8 +165,7 @@ def gru_parts(
     # Bad params are left to the step, which says what is wrong with them.
     if not hasattr(params, "b_hn") or reset_after != (params.b_hn is not None):
         return None
-    arrays = [carry, *(w for w in params if w is not None)]
-    if not all(isinstance(w, jnp.ndarray) for w in arrays):
+    if not are_arrays(carry, *(w for w in params if w is not None)):
         return None
     return (ResetAfterParts if reset_after else ResetBeforeParts)(compute_dtype)
 

@@ -13,68 +13,29 @@ All gates come from one pass of ``tanh`` over ``4H``, since
 weights.
 """
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 
-from recur.linear import add_bias, matmul, matmul_transposed
+from recur.cells.one_product import OneProduct, Weights, are_arrays, many_rows
 from recur.types import Array, DTypeLike
 
-MANY_ROWS = 128
-"""Rows from which one product of ``[x, h]`` is quicker than two; measured on a CPU."""
 
+class LSTMParts(OneProduct):
+    """An LSTM without peepholes, coupling or projection."""
 
-class _Weights(NamedTuple):
-    """``onward`` and ``back`` are copies for the loops, without tangents."""
+    def prepare(self, params: Any) -> Weights:
+        """Halves what goes into a sigmoid."""
+        w_ih, w_hh, b = params.w_ih, params.w_hh, params.b
+        half = jnp.repeat(jnp.array([0.5, 0.5, 1.0, 0.5], w_hh.dtype), w_hh.shape[0])
+        halves = w_ih * half[None], w_hh * half[None], b * half.astype(b.dtype)
+        return self.ready(*halves)
 
-    w_ih: Array
-    w_hh: Array
-    b: Array
-    onward: Array  # w_hh, or w_ih above w_hh
-    back: Array  # w_hh transposed
-
-
-@dataclass(frozen=True)
-class LSTMParts:
-    """An LSTM without peepholes, coupling or projection.
-
-    Args:
-      joined: Whether each step projects its own input, in one product with ``h``.
-      compute_dtype: As in :func:`recur.lstm_step`.
-    """
-
-    joined: bool
-    compute_dtype: DTypeLike | None
-
-    def prepare(self, params: Any) -> _Weights:
-        """Halves what goes into a sigmoid, and turns ``w_hh`` for the way back."""
-        half = _halves(params.w_hh)
-        w_ih, w_hh = params.w_ih * half[None], params.w_hh * half[None]
-        onward = jnp.concatenate([w_ih, w_hh]) if self.joined else w_hh
-        return _Weights(
-            w_ih, w_hh, params.b * half.astype(params.b.dtype), onward, w_hh.T
-        )
-
-    def project(self, weights: _Weights, xs: Array) -> Array:
-        """Multiplies ``x W_ih``."""
-        return matmul(xs, weights.w_ih, self.compute_dtype)
-
-    def feed(self, weights: _Weights, xs: Array) -> Array:
-        """Projects, unless each step does so."""
-        return xs if self.joined else self.project(weights, xs)
-
-    def gate(self, weights: _Weights, start: Any, fed: Array) -> Array:
+    def gate(self, weights: Weights, start: Any, fed: Array) -> Array:
         """Gives the ``tanh`` of everything that goes into the gates."""
-        h = start.h
-        if self.joined:
-            fed = jnp.concatenate([fed, h.astype(fed.dtype)], axis=-1)
-            a = matmul(fed, weights.onward, self.compute_dtype)
-        else:
-            a = fed + matmul(h, weights.onward, self.compute_dtype)
-        return jnp.tanh(add_bias(a, weights.b))
+        return jnp.tanh(self.activate(weights, start.h, fed))
 
-    def land(self, weights: _Weights, start: Any, kept: Array) -> Any:
+    def land(self, weights: Weights, start: Any, kept: Array) -> Any:
         """Opens and closes the gates."""
         i, f, g, o = _gates(kept)
         c = f * start.c.astype(kept.dtype) + i * g
@@ -82,13 +43,9 @@ class LSTMParts:
         return type(start)(h, c.astype(start.c.dtype)), h
 
     def linearize(
-        self, weights: _Weights, dweights: Any, starts: Any, kept: Array, dzs: Array
+        self, weights: Weights, dweights: Any, starts: Any, kept: Array, dzs: Array
     ) -> Any:
         """Gives the drive, and the slopes of ``c`` and ``h``."""
-        if dweights.w_hh is not None:
-            dzs += matmul(starts.h, dweights.w_hh, self.compute_dtype)
-        if dweights.b is not None:
-            dzs = add_bias(dzs, dweights.b)
         (i, f, g, o), c_tm1 = _gates(kept), starts.c.astype(kept.dtype)
         tanh_c = jnp.tanh(f * c_tm1 + i * g)
         slopes = [
@@ -97,13 +54,14 @@ class LSTMParts:
             i * (1 - g**2),
             2 * o * (1 - o) * tanh_c,
         ]
-        return dzs, jnp.concatenate(slopes, axis=-1), f, o * (1 - tanh_c**2)
+        drive = self.drive(dweights, starts.h, dzs)
+        return drive, jnp.concatenate(slopes, axis=-1), f, o * (1 - tanh_c**2)
 
-    def tangent(self, weights: _Weights, dcarry: Any, linear: Any) -> Any:
+    def tangent(self, weights: Weights, dcarry: Any, linear: Any) -> Any:
         """Takes a step of the linear recurrence."""
-        dz, slopes, f, to_h = linear
-        dh = matmul_transposed(dcarry.h, weights.back, self.compute_dtype)
-        di, df, dg, do = jnp.split(slopes * (dz + dh), 4, axis=-1)
+        drive, slopes, f, to_h = linear
+        da = slopes * (drive + self.pull(weights, dcarry.h))
+        di, df, dg, do = jnp.split(da, 4, axis=-1)
         dc = f * dcarry.c.astype(f.dtype) + di + df + dg
         dh = (to_h * dc + do).astype(dcarry.h.dtype)
         return type(dcarry)(dh, dc.astype(dcarry.c.dtype)), dh
@@ -120,17 +78,10 @@ def lstm_parts(
     # Bad params are left to the step, which says what is wrong with them.
     if not hasattr(params, "w_ch") or not hasattr(carry, "c"):
         return None
-    arrays = (params.w_ih, params.w_hh, params.b, carry.h)
     plain = params.w_ch is None and params.w_hr is None and not coupled
-    if not plain or not all(isinstance(w, jnp.ndarray) for w in arrays):
+    if not plain or not are_arrays(carry.h, params.w_ih, params.w_hh, params.b):
         return None
-    return LSTMParts(carry.h.size // carry.h.shape[-1] >= MANY_ROWS, compute_dtype)
-
-
-def _halves(w_hh: Array) -> Array:
-    hidden_size = w_hh.shape[-1] // 4
-    halves = [0.5, 0.5, 1.0, 0.5]
-    return jnp.repeat(jnp.array(halves, w_hh.dtype), hidden_size)
+    return LSTMParts(many_rows(carry.h), compute_dtype)
 
 
 def _gates(t: Array) -> tuple[Array, Array, Array, Array]:

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jax.extend import core
 
 from recur.fast.dissection import SUMS, Dissection, Product
-from recur.fast.tangents import push_forward
+from recur.fast.tangents import filled, push_forward
 from recur.jaxprs import read, run, run_alone
 from recur.types import Array, PyTree
 
@@ -93,7 +93,8 @@ class AnyStepParts:
         moving, drive = dict(zip(self.found.fixed, dfixed, strict=True)), []
         for product, operand in zip(self.found.products, operands, strict=True):
             drive += _drive(product, operand, moving)
-        drive = [_plus(d, add) for d, add in zip(drive, dadds, strict=True)]
+        sums = [_plus(d, add) for d, add in zip(drive, dadds, strict=True)]
+        drive = filled(kept[0], sums)
         maps = jax.vmap(self._linear, (None, 0, 0, 0))(fixed, *at)
         return maps, drive, dextra, self._pushed(fixed, dfixed, at)
 
@@ -137,14 +138,12 @@ class AnyStepParts:
     def _linear(
         self, fixed: list[Array], start: list[Array], cuts: list[Array], extra: Any
     ) -> Any:
-        moves = [jnp.issubdtype(a.dtype, jnp.floating) for a in extra]
-
         def rest(start: Any, cuts: Any, moving: list[Array]) -> Any:
-            new, pairs = iter(moving), zip(extra, moves, strict=True)
-            values = [next(new) if moves else a for a, moves in pairs]
+            new = iter(moving)
+            values = [next(new) if _moves(a) else a for a in extra]
             return self._rest(fixed, start, cuts, values)
 
-        moving = [a for a, m in zip(extra, moves, strict=True) if m]
+        moving = [a for a in extra if _moves(a)]
         return jax.linearize(rest, start, cuts, moving)[1]
 
     def _pushed(self, fixed: list[Array], dfixed: list[Any], at: Any) -> Any:
@@ -215,6 +214,10 @@ def _plus(a: Array | None, b: Array | None) -> Any:
     if a is None or b is None:
         return b if a is None else a
     return a + b
+
+
+def _moves(a: Array) -> bool:
+    return jnp.issubdtype(a.dtype, jnp.floating)
 
 
 def _is_variable(v: Any) -> bool:

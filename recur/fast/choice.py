@@ -21,9 +21,11 @@ CHUNK = 2**8
 of a core; with less, adding to the gradients of the weights takes too long."""
 
 GAIN = 2**11
-"""Entries of a weight, for each row, from which writing its gradient at every step is
-what a plain scan loses most of its time with; and the most rows that held for."""
+"""Entries of a weight, for each row, from which a plain scan loses most of its time in
+writing that weight's gradient at every step."""
+
 ROWS = 32
+"""The most rows for which taking a foreign step apart was quicker than that scan."""
 
 
 def give_parts(step: Step, parts: Callable[[PyTree, PyTree], Parts | None]) -> None:

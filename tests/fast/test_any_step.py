@@ -1,5 +1,7 @@
 """Steps that nobody prepared are taken apart by their equations, and stay the same."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -112,6 +114,22 @@ def test_equals_the_plain_scan(name, reverse, taken_apart):
     xs = random_like(9, jnp.zeros(shape))
     assert_equal_losses(step, params, carry, xs, reverse=reverse)
     assert len(taken_apart) == 1
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("argument", [1, 2], ids=["carry", "xs"])
+def test_one_argument_may_move_alone(name, argument):
+    step, params, carry = STEPS[name]
+    xs = random_like(
+        9, jnp.zeros((T, N) if name == "weight-on-the-left" else (T, B, N))
+    )
+
+    def loss(implementation):
+        roll = functools.partial(recur.unroll, step, implementation=implementation)
+        return quickly(jax.grad(lambda *args: weigh(roll(*args)), argument))
+
+    both = [loss(way)(params, carry, xs) for way in ("chunked", "scan")]
+    assert_close(*both)
 
 
 def test_flags_are_obeyed(taken_apart):
