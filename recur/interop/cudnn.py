@@ -77,9 +77,9 @@ def from_cudnn(
         )
     pairs = [(cell_of(params), params) for params in _params(weights, shapes)]
     if not bidirectional:
-        return on_top(pairs)
+        return on_top(where, pairs)
     layers = zip(pairs[::2], pairs[1::2], strict=True)
-    return on_top([both_ways(*layer) for layer in layers])
+    return on_top(where, [both_ways(*layer) for layer in layers])
 
 
 def to_cudnn(cell: Any, params: PyTree) -> Array:

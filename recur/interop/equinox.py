@@ -47,7 +47,9 @@ def from_equinox(cells: Any) -> tuple[Any, PyTree]:
       (5,)
     """
     several = cells if isinstance(cells, Sequence) else [cells]
-    return on_top([_from_cell("from_equinox", cell) for cell in several])
+    return on_top(
+        "from_equinox", [_from_cell("from_equinox", cell) for cell in several]
+    )
 
 
 def to_equinox(cell: Any, params: PyTree, *, use_bias: bool = True) -> Any:

@@ -84,7 +84,9 @@ def from_linen(
             f"from_linen: params is {describe(params)}; expected a dictionary as "
             "cell.init gives it, or a sequence of these."
         )
-    return on_top([_from_layer("from_linen", p, activation) for p in several])
+    return on_top(
+        "from_linen", [_from_layer("from_linen", p, activation) for p in several]
+    )
 
 
 def to_linen(cell: Any, params: PyTree) -> Any:
@@ -138,12 +140,12 @@ def _inside(where: str, params: Any) -> Mapping[str, Any]:
 
 
 def _from_cell(where: str, params: Mapping[str, Any]) -> Params:
+    kind = _kind(where, params)
     arrays = {
         f"{layer}.{name}": as_weight(where, f"{layer}.{name}", w)
         for layer, weights in params.items()
         for name, w in _inside(where, weights).items()
     }
-    kind = _kind(where, params)
     fields, first = FIELDS[kind], FIELDS[kind]["w_ih"][0]
     input_size, hidden_size = _sizes(where, arrays, first)
     rows = {"w_ih": (input_size,), "w_hh": (hidden_size,)}

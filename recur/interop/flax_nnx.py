@@ -50,7 +50,7 @@ def from_nnx(modules: Any) -> tuple[Any, PyTree]:
     """
     several = modules if isinstance(modules, (tuple, list)) else [modules]
     flax_nnx = loaded("flax.nnx")
-    return on_top([read_module("from_nnx", flax_nnx, m) for m in several])
+    return on_top("from_nnx", [read_module("from_nnx", flax_nnx, m) for m in several])
 
 
 def to_nnx(cell: Any, params: PyTree, *, optimized: bool = True) -> Any:

@@ -61,10 +61,12 @@ def from_haiku(
       1.0
     """
     where = "from_haiku"
-    if not isinstance(params, Mapping):
+    modules = params.values() if isinstance(params, Mapping) else [params]
+    strange = [module for module in modules if not isinstance(module, Mapping)]
+    if strange:
         raise TypeError(
-            f"{where}: params is {describe(params)}; expected a dictionary of modules, "
-            "as hk.transform(...).init gives it."
+            f"{where}: params has {describe(strange[0])}; expected a dictionary of "
+            "modules, each of weights, as hk.transform(...).init gives it."
         )
     cores = find_cores(params)
     if names is None and len(cores) != 1:
@@ -83,7 +85,7 @@ def from_haiku(
             )
         core = read_core(where, cores[name])
         pairs.append((cell_of(core, activation=jax.nn.relu), core))
-    return on_top(pairs)
+    return on_top(where, pairs)
 
 
 def to_haiku(

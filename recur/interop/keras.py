@@ -59,7 +59,7 @@ def from_keras(layers: Any) -> tuple[Any, PyTree]:
     if keras is not None and isinstance(layers, keras.Sequential):
         layers = layers.layers
     several = layers if isinstance(layers, (tuple, list)) else [layers]
-    return on_top([read_layer(where, keras, layer) for layer in several])
+    return on_top(where, [read_layer(where, keras, layer) for layer in several])
 
 
 def to_keras(cell: Any, params: PyTree, *, use_bias: bool = True) -> list[np.ndarray]:

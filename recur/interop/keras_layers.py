@@ -54,7 +54,7 @@ def read_layer(where: str, keras: Any, layer: Any) -> tuple[Any, PyTree]:
         _check(where, "go_backwards", layer.go_backwards, (False,))
         return read_layer(where, keras, layer.cell)
     if isinstance(layer, keras.layers.StackedRNNCells):
-        return on_top([read_layer(where, keras, cell) for cell in layer.cells])
+        return on_top(where, [read_layer(where, keras, cell) for cell in layer.cells])
     return _from_cell(where, keras, layer)
 
 

@@ -49,13 +49,15 @@ def both_ways(forward: Any, backward: Any, merge: str = "concatenate") -> Any:
     return cell, BidirectionalParams(forward[1], backward[1])
 
 
-def on_top(pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, PyTree]:
+def on_top(where: str, pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, PyTree]:
     """Makes one network of pairs ``(cell, params)``: a stack, unless there is one only.
 
     Example:
-      >>> on_top([(LSTM(5), "params")])
+      >>> on_top("doc", [(LSTM(5), "params")])
       (LSTM(hidden_size=5, ...), 'params')
     """
+    if not pairs:
+        raise ValueError(f"{where}: there are no layers; expected one or more.")
     if len(pairs) == 1:
         return pairs[0]
     cells, params = zip(*pairs, strict=True)

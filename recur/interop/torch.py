@@ -39,8 +39,9 @@ def from_torch(
 
     Args:
       source: A ``torch.nn.RNN``, ``LSTM``, ``GRU``, ``RNNCell``, ``LSTMCell`` or
-        ``GRUCell``; or a ``state_dict`` of tensors or arrays; or the path of a
-        ``.safetensors`` file, for which torch need not be installed.
+        ``GRUCell``, or a module with one inside; or a ``state_dict`` of tensors or
+        arrays; or the path of a ``.safetensors`` file, for which torch need not be
+        installed.
       prefix: Where in a larger module, ``state_dict`` or file the weights are, such as
         ``"encoder.lstm"``; by default, the only place there is.
       nonlinearity: ``"tanh"`` or ``"relu"``, which the weights of an RNN do not tell,
@@ -74,13 +75,13 @@ def from_torch(
     kind = KINDS[check_layers(where, arrays, layers)]
     activation = jnp.tanh
     if kind is ElmanParams:
-        activation = _activation(where, told or nonlinearity)
+        activation = _activation(where, told, nonlinearity)
     pairs = []
     for ways in layers:
         params = [merge_biases(kind, two_biases(arrays, way)) for way in ways]
         cells = [(cell_of(p, activation=activation), p) for p in params]
         pairs.append(both_ways(cells[0], cells[1]) if len(cells) > 1 else cells[0])
-    return on_top(pairs)
+    return on_top(where, pairs)
 
 
 def to_torch(
@@ -188,7 +189,13 @@ def carry_to_torch(cell: Any, carry: PyTree) -> Any:
     return jax.tree.map(partial(to_tensor, where), stack_carries(where, cell, carry))
 
 
-def _activation(where: str, nonlinearity: str | None) -> Activation:
+def _activation(where: str, told: str | None, nonlinearity: str | None) -> Activation:
+    if told is not None and nonlinearity not in (None, told):
+        raise ValueError(
+            f"{where}: nonlinearity is {describe(nonlinearity)}; expected "
+            f"{told!r}, which the module has. Leave it out."
+        )
+    nonlinearity = told or nonlinearity
     if nonlinearity not in NONLINEARITIES:
         raise ValueError(
             f"{where}: nonlinearity is {describe(nonlinearity)}; expected 'tanh' or "

@@ -10,7 +10,12 @@ import numpy as np
 from recur.checks import describe
 from recur.interop.foreign import loaded, require
 from recur.interop.tensor_file import read_safetensors
-from recur.interop.torch_state import find_prefix, module_names, names_under
+from recur.interop.torch_state import (
+    find_prefix,
+    module_names,
+    names_under,
+    the_only,
+)
 from recur.interop.weights import as_weight
 from recur.types import Array
 
@@ -35,20 +40,27 @@ def find_weights(
         return {name: source[n] for name, n in choose(source).items()}, None
     if isinstance(source, (str, os.PathLike)):
         return read_safetensors(where, source, choose), None
+    module = _find_module(where, source, prefix)
+    weights = {name: getattr(module, name) for name in module_names(module)}
+    return weights, getattr(module, "nonlinearity", None)
+
+
+def _find_module(where: str, source: Any, prefix: str | None) -> Any:
     torch = loaded("torch")
     if torch is None or not isinstance(source, torch.nn.Module):
         raise TypeError(
             f"{where}: source is {describe(source)}; expected a torch module, a "
             "state_dict, or the path of a .safetensors file."
         )
-    module = source.get_submodule(prefix.rstrip(".")) if prefix else source
-    if not isinstance(module, (torch.nn.RNNBase, torch.nn.RNNCellBase)):
+    kinds = torch.nn.RNNBase, torch.nn.RNNCellBase
+    found = {f"{n}." if n else "": m for n, m in source.named_modules()}
+    found = {start: m for start, m in found.items() if isinstance(m, kinds)}
+    if not found:
         raise TypeError(
-            f"{where}: source is {describe(module)}; expected a torch.nn.RNN, LSTM, "
-            "GRU or their cells. Name the one inside with prefix=, as in prefix='lstm'."
+            f"{where}: source is {describe(source)}; expected a torch.nn.RNN, LSTM, "
+            "GRU or one of their cells, or a module with one inside."
         )
-    weights = {name: getattr(module, name) for name in module_names(module)}
-    return weights, getattr(module, "nonlinearity", None)
+    return found[the_only(where, found, prefix)]
 
 
 def tensor_weight(where: str, name: str, value: Any) -> Array:
@@ -61,15 +73,22 @@ def tensor_weight(where: str, name: str, value: Any) -> Array:
     """
     torch = loaded("torch")
     if torch is not None and isinstance(value, torch.Tensor):
-        value = _to_numpy(torch, value)
+        value = _to_numpy(where, name, torch, value)
     return as_weight(where, name, value)
 
 
-def _to_numpy(torch: Any, tensor: Any) -> np.ndarray:
-    tensor = tensor.detach().cpu().contiguous()
-    if tensor.dtype == torch.bfloat16:  # NumPy has the type only by its bits.
-        return tensor.view(torch.int16).numpy().view(jnp.bfloat16)
-    return tensor.numpy()
+def _to_numpy(where: str, name: str, torch: Any, tensor: Any) -> np.ndarray:
+    try:
+        tensor = tensor.detach().cpu().contiguous()
+        if tensor.dtype == torch.bfloat16:  # NumPy has the type only by its bits.
+            return tensor.view(torch.int16).numpy().view(jnp.bfloat16)
+        return tensor.numpy()
+    except (NotImplementedError, RuntimeError, TypeError) as error:
+        raise TypeError(
+            f"{where}: {name} is a tensor of {tensor.dtype}, {tensor.layout}, on "
+            f"{tensor.device} ({error}); expected a dense one with numbers. Load the "
+            "weights, or convert it with to_dense() or float(), first."
+        ) from error
 
 
 def to_tensor(where: str, array: Array) -> Any:

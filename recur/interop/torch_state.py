@@ -26,17 +26,29 @@ def find_prefix(where: str, names: Iterable[str], prefix: str | None) -> str:
     ends = ("weight_ih_l0", "weight_ih")
     found = {name.removesuffix(e) for name in names for e in ends if name.endswith(e)}
     found = {start for start in found if not start or start.endswith(".")}
+    return the_only(where, found, prefix)
+
+
+def the_only(where: str, found: Iterable[str], prefix: str | None) -> str:
+    """Chooses of the places of recurrent modules the one asked for, or the only one.
+
+    Example:
+      >>> the_only("doc", {"encoder.lstm.", "decoder.lstm."}, "encoder.lstm")
+      'encoder.lstm.'
+    """
+    found = sorted(found)
     if prefix is not None:
+        prefix = str(prefix)
         prefix = prefix if prefix.endswith(".") or not prefix else f"{prefix}."
-        found &= {prefix}
-    if len(found) != 1:
-        names = ", ".join(map(repr, sorted(found)[:6])) or "none"
-        asked = "" if prefix is None else f" with the prefix {prefix!r}"
+    fit = [start for start in found if prefix in (None, start)]
+    if len(fit) != 1:
+        asked = "" if prefix is None else f", {len(fit)} with the prefix {prefix!r}"
+        names = ", ".join(map(repr, found[:6])) or "none"
         raise ValueError(
-            f"{where}: there are {len(found)} recurrent modules{asked} ({names}); "
+            f"{where}: there are {len(found)} recurrent modules ({names}){asked}; "
             "expected one. Name it with prefix=, as in prefix='encoder.lstm'."
         )
-    return found.pop()
+    return fit[0]
 
 
 def names_under(where: str, names: Iterable[str], prefix: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from recur.cells.lstm import LSTMCarry
@@ -74,9 +75,25 @@ def stack_carries(where: str, cell: Any, carry: PyTree) -> Any:
       (2, 2, 5)
     """
     carries = flat_carry(where, cell, carry)
+    _check_carries(where, cell, carries)
     if not isinstance(carries[0], LSTMCarry):
         return jnp.stack(carries)
     return jnp.stack([s.h for s in carries]), jnp.stack([s.c for s in carries])
+
+
+def _check_carries(where: str, cell: Any, carries: list[Any]) -> None:
+    """Refuses what could be stacked, but is the carry of another kind of cell."""
+    for one, like in zip(carries, _carries_like(cell), strict=True):
+        if jax.tree.structure(one) != jax.tree.structure(like):
+            kind = "LSTMCarry" if isinstance(like, LSTMCarry) else "an array"
+            raise TypeError(
+                f"{where}: carry has {describe(one)}; expected {kind} for each cell. "
+                "Make it with cell.init_carry."
+            )
+
+
+def _carries_like(cell: Any) -> list[Any]:
+    return flat_carry("uniform", cell, cell.init_carry())
 
 
 def unstack_carries(where: str, cell: Any, state: Any) -> PyTree:
@@ -86,16 +103,17 @@ def unstack_carries(where: str, cell: Any, state: Any) -> PyTree:
       >>> unstack_carries("doc", Stack((GRU(5), GRU(5))), jnp.zeros((2, 3, 5)))[1].shape
       (3, 5)
     """
-    example = flat_carry(where, cell, cell.init_carry())
+    example = _carries_like(cell)
     with_memory = isinstance(example[0], LSTMCarry)
     sizes = [a.shape[0] for a in (example[0] if with_memory else (example[0],))]
     arrays = tuple(state) if isinstance(state, (tuple, list)) else (state,)
     fit = [a.ndim > 1 and (a.shape[0], a.shape[-1]) for a in arrays]
-    if fit != [(len(example), size) for size in sizes]:
+    batches = {a.shape[1:-1] for a in arrays}
+    if fit != [(len(example), size) for size in sizes] or len(batches) > 1:
         raise ValueError(
             f"{where}: the state is {', '.join(map(describe, arrays))}; expected "
-            f"{' and '.join(f'[{len(example)}, ..., {size}]' for size in sizes)}. Pass "
-            "the state of the module that cell is of."
+            f"{' and '.join(f'[{len(example)}, ..., {size}]' for size in sizes)}, of "
+            "one batch. Pass the state of the module that cell is of."
         )
     each = zip(*arrays, strict=True)
     return nested_carry(cell, [LSTMCarry(*s) if with_memory else s[0] for s in each])

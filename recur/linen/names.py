@@ -69,17 +69,30 @@ def key_name(key: Any) -> str:
 def check_partitioning(
     where: str, partitioning: Mapping[str, Any], trees: Mapping[str, PyTree]
 ) -> None:
-    """Refuses mesh axes for what is no part of params or carry.
+    """Refuses mesh axes for what is no part of params or carry, or lacks such axes.
 
     Example:
       >>> check_partitioning("doc", {"h": ("data", None)}, {"h": jnp.zeros((2, 3))})
     """
-    known = set()
+    known: dict[str, Any] = {}
     for root, tree in trees.items():
-        known |= {name_of(path, root) for path, _ in jax.tree.leaves_with_path(tree)}
-    unknown = sorted(set(partitioning) - known)
+        named = jax.tree.leaves_with_path(tree)
+        known |= {name_of(path, root): (root, a.ndim) for path, a in named}
+    unknown = sorted(set(partitioning) - set(known))
     if unknown:
         raise ValueError(
             f"{where}: partitioning names {', '.join(unknown)}; expected some of "
             f"{', '.join(sorted(known))}. Use the names of params and carry."
+        )
+    for name, axes in partitioning.items():
+        _check_axes(where, name, axes, *known[name])
+
+
+def _check_axes(where: str, name: str, axes: Any, root: str, rank: int) -> None:
+    too_many = root == "w" and len(axes) > rank  # A carry has its batch axes besides.
+    if isinstance(axes, str) or too_many:
+        most = f"at most {rank}" if root == "w" else "one"
+        raise ValueError(
+            f"{where}: partitioning of {name} is {axes!r}; expected a tuple of mesh "
+            f"axes or None, {most} for its axes. Write it as (None, 'model')."
         )

@@ -113,6 +113,11 @@ def check_cell(where: str, cell: Any, *members: str) -> None:
     Example:
       >>> check_cell("doc", LSTM(4), "init", "init_carry", "step")
     """
+    if isinstance(cell, type):
+        raise TypeError(
+            f"{where}: cell is the class {cell.__name__}; expected a cell made of it, "
+            "with its sizes, such as recur.LSTM(64)."
+        )
     missing = [name for name in members if not callable(getattr(cell, name, None))]
     if missing:
         raise TypeError(

@@ -99,6 +99,7 @@ def test_integers_as_in_flax():
         (lambda: Cell(recur.Bidirectional(recur.LSTM(4))), "without step.*into RNN"),
         (lambda: Cell(nn.LSTMCell(4)), "LSTMCell without init_carry"),
         (lambda: RNN(4), r"int 4 without init; expected .* recur.LSTM\(64\)"),
+        (lambda: RNN(recur.LSTM), "cell is the class LSTM; expected a cell made of"),
     ],
 )
 def test_refuses_what_is_no_cell(make, words):
@@ -125,6 +126,9 @@ def test_refuses_inputs(arguments, words):
 def test_refuses_names_and_shapes_of_other_params():
     with pytest.raises(ValueError, match=r"partitioning names w; expected some of b,"):
         RNN(CELLS["lstm"], partitioning={"w": (None,)}).init(KEY, XS)
+    for axes in ("model", ("data", "model")):
+        with pytest.raises(ValueError, match=r"partitioning of b is .*; expected a t"):
+            RNN(CELLS["lstm"], partitioning={"b": axes}).init(KEY, XS)
     variables = RNN(recur.LSTM(5)).init(KEY, XS)
     with pytest.raises(ScopeParamShapeError):
         RNN(CELLS["lstm"]).apply(variables, XS)

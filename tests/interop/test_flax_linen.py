@@ -89,6 +89,12 @@ def dense(*shape, bias=True):
         ({"params": {"cell": 3}}, TypeError, "int 3"),
         ({"i": 3, "h": dense(2, 2)}, TypeError, "int 3"),
         ({}, ValueError, "nothing"),
+        ([], ValueError, "from_linen: there are no layers"),
+        (
+            {"GRUCell_0": {"in": {"kernel": 1}}, "Dense_0": {}},
+            ValueError,
+            "has Dense_0",
+        ),
         ({"if": {}, "in": {}, "hf": {}, "hn": {}}, ValueError, "MGUCell"),
         ({"i": {}, "h": {}}, ValueError, "i.kernel is missing"),
         ({"i": dense(3, 2), "h": dense(2, 2)}, ValueError, "unknown h.bias"),

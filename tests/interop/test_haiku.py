@@ -123,6 +123,12 @@ def test_the_carry_is_the_state_of_the_core():
         ([], None, TypeError, "a list"),
         ({}, None, ValueError, "0 modules"),
         ({"mlp": {"w": np.ones(3)}}, "mlp", ValueError, "names has 'mlp'"),
+        (
+            {"w": np.ones(3)},
+            None,
+            TypeError,
+            r"params has float64\[3\]; expected a dic",
+        ),
         ({"a/linear": {"w": sequence(3, 5), "b": sequence(5)}}, None, ValueError, "4H"),
         (
             {"a/linear": {"w": sequence(3, 4), "b": sequence(5)}},

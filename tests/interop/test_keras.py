@@ -155,6 +155,7 @@ def test_without_biases_they_must_be_zero():
     ("layer", "error", "message"),
     [
         (lambda: 3, TypeError, "int 3"),
+        (lambda: [], ValueError, "from_keras: there are no layers"),
         (lambda: keras.layers.Dense(2), TypeError, "a Dense"),
         (lambda: keras.layers.LSTM(2), ValueError, "without weights"),
         (lambda: keras.layers.LSTM(2, activation="relu"), ValueError, "'relu'"),

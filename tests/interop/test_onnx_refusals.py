@@ -234,6 +234,8 @@ def test_cells_of_this_module():
         assert hash(cell) == hash(replace(cell))
     with pytest.raises(ValueError, match="OnnxGRU: activations are 1 values"):
         OnnxGRU(5, activations=(jnp.tanh,))
+    with pytest.raises(ValueError, match=r"are 1 values .*; expected a tuple of 3"):
+        OnnxLSTM(5, activations=jnp.tanh)
     with pytest.raises(TypeError, match="OnnxLSTM: params is a GRUParams"):
         OnnxLSTM(5).step(params, recur.LSTM(5).init_carry(), jnp.ones(3))
     with pytest.raises(ValueError, match="beta of Tanh is float 1"):

@@ -180,6 +180,17 @@ def test_inside_a_larger_module():
     assert_same(from_torch(model.state_dict(), prefix="b.")[1], expected)
     with pytest.raises(ValueError, match="2 recurrent modules"):
         from_torch(model.state_dict())
+    with pytest.raises(ValueError, match=r"2 recurrent modules \('a.', 'b.'\)"):
+        from_torch(model)
+    with pytest.raises(ValueError, match=r"\('a.', 'b.'\), 0 with the prefix 'c.'"):
+        from_torch(model, prefix="c")
+
+
+def test_the_only_one_inside_a_larger_module():
+    lstm = torch.nn.LSTM(2, 3)
+    model = torch.nn.Sequential(torch.nn.Embedding(4, 2), torch.nn.ModuleList([lstm]))
+    assert_same(from_torch(model), from_torch(lstm))
+    assert_same(from_torch(model), from_torch(model.state_dict()))
 
 
 def state(**changes):
@@ -206,12 +217,28 @@ def state(**changes):
         (lambda: 3, TypeError, "source is int 3"),
         (lambda: torch.nn.RNN(2, 3).state_dict(), ValueError, "nonlinearity is None"),
         (lambda: "model.pth", ValueError, "pickles"),
-        (lambda: torch.nn.Sequential(torch.nn.GRU(2, 3)), TypeError, "prefix="),
+        (lambda: torch.nn.Sequential(torch.nn.Tanh()), TypeError, "is a Sequential"),
+        (lambda: torch.nn.GRU(2, 3, device="meta"), TypeError, "on meta"),
+        (
+            lambda: {
+                n: w.to_sparse() for n, w in torch.nn.GRU(2, 3).state_dict().items()
+            },
+            TypeError,
+            r"weight_ih_l0 is a tensor of torch.float32, torch.sparse_coo",
+        ),
     ],
 )
 def test_bad_sources_are_refused(source, error, message):
     with pytest.raises(error, match=message):
         from_torch(source())
+
+
+def test_a_nonlinearity_other_than_the_modules_is_refused():
+    module = torch.nn.RNN(2, 3, nonlinearity="relu")
+    assert_same(from_torch(module, nonlinearity="relu"), from_torch(module))
+    for other in ("tanh", "gelu"):
+        with pytest.raises(ValueError, match=f"is str '{other}'; expected 'relu'"):
+            from_torch(module, nonlinearity=other)
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "length", "header", "type"])
@@ -274,3 +301,15 @@ def test_states_of_another_module_are_refused():
     cell = Bidirectional(LSTM(3))
     with pytest.raises(ValueError, match=r"expected \[2, ..., 3\] and \[2, ..., 3\]"):
         carry_from_torch(cell, torch.zeros(2, 4, 3))
+    cell = LSTM(3)
+    with pytest.raises(
+        ValueError, match=r"\[1, 4, 3\], float32\[1, 5, 3\]; .* one bat"
+    ):
+        carry_from_torch(cell, (torch.zeros(1, 4, 3), torch.zeros(1, 5, 3)))
+
+
+def test_carries_of_another_cell_are_refused():
+    with pytest.raises(TypeError, match=r"carry has float32\[2, 3\]; expected LSTMC"):
+        carry_to_torch(LSTM(3), GRU(3).init_carry((2,)))
+    with pytest.raises(TypeError, match="carry has a LSTMCarry; expected an array"):
+        carry_to_torch(GRU(3), LSTM(3).init_carry((2,)))

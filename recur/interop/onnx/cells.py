@@ -56,8 +56,8 @@ class OnnxLSTM(Specification):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "activations", tuple(self.activations))
         _check_activations("OnnxLSTM", self.activations, 3)
+        object.__setattr__(self, "activations", tuple(self.activations))
 
     def init(self, key: Array, input_size: int) -> LSTMParams:
         """Draws the params; see :func:`recur.lstm_init`."""
@@ -148,8 +148,8 @@ class OnnxGRU(Specification):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "activations", tuple(self.activations))
         _check_activations("OnnxGRU", self.activations, 2)
+        object.__setattr__(self, "activations", tuple(self.activations))
 
     def init(self, key: Array, input_size: int) -> GRUParams:
         """Draws the params; see :func:`recur.gru_init`."""
@@ -190,11 +190,13 @@ def _look(a: Array, w: Array | None, c: Array) -> Array:
     return a if w is None else a + scale(c, w)
 
 
-def _check_activations(where: str, activations: tuple[Any, ...], count: int) -> None:
-    if len(activations) != count or not all(map(callable, activations)):
+def _check_activations(where: str, activations: Any, count: int) -> None:
+    several = isinstance(activations, (tuple, list))
+    given = activations if several else [activations]
+    if not several or len(given) != count or not all(map(callable, given)):
         raise ValueError(
-            f"{where}: activations are {len(activations)} values "
-            f"({', '.join(map(checks.describe, activations))}); expected {count} "
+            f"{where}: activations are {len(given)} values "
+            f"({', '.join(map(checks.describe, given))}); expected a tuple of {count} "
             "functions. Name one for each place, such as jnp.tanh."
         )
 
