@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.commands.arguments import FLAGS, names, one_of
 from benchmarks.measure.agreement import TOLERANCE
 from benchmarks.measure.turns import Budget
-from benchmarks.peers.catalogue import CATALOGUE
+from benchmarks.peers.catalogue import CATALOGUE, GROUPS
 from benchmarks.running.options import Options
 from benchmarks.suites import ROLLS, SUITES, Choice
 from benchmarks.workload.cells import CELLS, TEXTBOOK
@@ -26,7 +26,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
     say("--cells", default=",".join(TEXTBOOK), help="cells (%(default)s)")
     say("--tasks", default=",".join(ROLLS), help="kinds of roll (%(default)s)")
     say("--shapes", nargs="+", metavar="B,T,I,H", help="instead of the suite's own")
-    say("--against", default="plain,flax", help="peers (%(default)s)")
+    say(
+        "--against",
+        default="plain,flax",
+        help="peers; all libraries, or all steps with and "
+        "without our roll, in a word (%(default)s)",
+    )
     say("--dtype", default="float32", help="some of float32, bfloat16, float64")
     say(
         FLAGS,
@@ -58,7 +63,7 @@ def read_options(arguments: argparse.Namespace) -> Options:
         backends=names("--backends", arguments.backends, BACKENDS),
         suites=names("--suite", arguments.suite, SUITES),
         choice=_choice(arguments),
-        against=names("--against", arguments.against, CATALOGUE),
+        against=_peers(arguments.against),
         budget=_budget(arguments.seconds),
         precision=one_of("--precision", arguments.precision, PRECISIONS),
         flag_sets=tuple(arguments.xla_flags or ()),
@@ -66,6 +71,10 @@ def read_options(arguments: argparse.Namespace) -> Options:
         quiet=arguments.quiet,
         arguments=_words(arguments),
     )
+
+
+def _peers(text: str) -> tuple[str, ...]:
+    return GROUPS.get(text) or names("--against", text, CATALOGUE)
 
 
 def _choice(arguments: argparse.Namespace) -> Choice:

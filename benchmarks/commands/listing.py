@@ -6,7 +6,7 @@ import jax
 
 from benchmarks.commands.choosing import BACKENDS
 from benchmarks.commands.parser import Commands
-from benchmarks.peers.catalogue import CATALOGUE, Absent, load_peer
+from benchmarks.peers.catalogue import CATALOGUE, GROUPS, Absent, load_peer
 from benchmarks.suites import SUITES
 from benchmarks.workload.cells import CELLS
 from benchmarks.workload.shape import RECORD
@@ -26,6 +26,7 @@ def execute(arguments: argparse.Namespace) -> int:
     _section("cells", {name: kind.about for name, kind in CELLS.items()})
     _section("shapes, B,T,I,H", {str(shape): "" for shape in RECORD})
     _section("peers", {name: _peer(name) for name in CATALOGUE})
+    _section("peers in a word", {w: ", ".join(group) for w, group in GROUPS.items()})
     _section("backends", {name: _backend(name) for name in BACKENDS})
     return 0
 

@@ -35,6 +35,7 @@ def take_turns(
     turns: Mapping[str, Callable[[], float]],
     budget: Budget,
     samples: Samples,
+    drop: Callable[[str, Exception], None],
     *,
     clock: Clock = time.perf_counter,
 ) -> None:
@@ -48,16 +49,22 @@ def take_turns(
         measured.
       budget: When to stop.
       samples: Filled as it goes, so that an interruption leaves what was measured.
+      drop: Told the name and the error of a peer that fails; it has no more turns.
       clock: Gives seconds.
     """
-    start = clock()
+    start, turns = clock(), dict(turns)
     for count in range(budget.most):
         if count >= budget.least and clock() - start > budget.seconds:
             return
         for name in _rotated(list(turns), count):
             rest()
-            measured = turns[name]()
-            samples.setdefault(name, []).append(measured)
+            try:
+                measured = turns[name]()
+            except Exception as error:  # Whatever a peer raises is its own affair.
+                del turns[name]
+                drop(name, error)
+            else:
+                samples.setdefault(name, []).append(measured)
 
 
 def _rotated(names: list[str], count: int) -> list[str]:

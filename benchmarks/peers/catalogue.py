@@ -5,17 +5,22 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
 from benchmarks.peers.peer import Peer
+from benchmarks.peers.unrolled import Unrolled
 
 
 class Entry(NamedTuple):
-    """Where a peer is found: its module here, and what must be installed for it."""
+    """Where a peer is found: its module here, and what must be installed for it.
+
+    ``unrolled`` are those whose steps are rolled by ``recur.unroll``.
+    """
 
     module: str
     distributions: tuple[str, ...]
     about: str
+    unrolled: bool = False
 
 
-CATALOGUE = {
+LIBRARIES = {
     "recur": Entry("recur_roll", ("recur",), "this library"),
     "plain": Entry("plain_scan", ("recur",), "jax.lax.scan of this library's steps"),
     "flax": Entry("flax_linen", ("flax",), "Flax Linen, nn.RNN"),
@@ -29,6 +34,23 @@ CATALOGUE = {
     ),
 }
 """A further peer is one more row, and one more file beside this one."""
+
+CATALOGUE = LIBRARIES | {
+    "user": Entry("user_steps", ("recur",), "steps written by hand, jax.lax.scan"),
+}
+STEPPED = ("user", "flax", "haiku", "equinox")
+"""Those whose steps :mod:`recur` can roll without knowing them."""
+
+for _name in STEPPED:
+    _about = f"steps of {_name} as they are, recur.unroll"
+    _unrolled = CATALOGUE[_name]._replace(about=_about, unrolled=True)
+    CATALOGUE[f"{_name}-unroll"] = _unrolled
+
+# What one word stands for.
+GROUPS = {
+    "all": tuple(LIBRARIES),
+    "steps": tuple(n for name in STEPPED for n in (name, f"{name}-unroll")),
+}
 
 OURS, PLAIN = "recur", "plain"
 
@@ -48,9 +70,10 @@ def load_peer(name: str) -> Peer:
     if missing:
         raise Absent(f"not installed; pip install {' '.join(missing)}")
     try:
-        return importlib.import_module(f"benchmarks.peers.{entry.module}").PEER
+        peer = importlib.import_module(f"benchmarks.peers.{entry.module}").PEER
     except Exception as error:  # A broken installation may raise anything.
         raise Absent(f"does not import: {type(error).__name__}: {error}") from error
+    return Unrolled(peer) if entry.unrolled else peer
 
 
 def _installed(distribution: str) -> bool:

@@ -115,7 +115,12 @@ def _time(trial: Trial, make: Mapping[str, Any], budget: Budget) -> None:
         name: partial(steady_turn, program, budget)
         for name, program in trial.programs.items()
     }
-    take_turns(turns, budget, trial.samples)
+    take_turns(turns, budget, trial.samples, partial(_drop, trial))
+
+
+def _drop(trial: Trial, name: str, error: Exception) -> None:
+    del trial.programs[name]
+    trial.excluded[name] = ("failed", reason_of(error))
 
 
 def _compile(trial: Trial, make: Mapping[str, Any], budget: Budget) -> None:
@@ -124,7 +129,7 @@ def _compile(trial: Trial, make: Mapping[str, Any], budget: Budget) -> None:
 
     _exclude_uncompiled(trial)
     turns = {name: partial(prepare_again, name) for name in trial.programs}
-    take_turns(turns, budget, trial.samples)
+    take_turns(turns, budget, trial.samples, partial(_drop, trial))
 
 
 def _memory(trial: Trial, make: Mapping[str, Any], budget: Budget) -> None:

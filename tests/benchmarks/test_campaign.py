@@ -69,6 +69,21 @@ def test_a_peer_that_raises_spares_the_others(options, plant):
     assert reasons == {"RuntimeError: no kernel in [path]"}
 
 
+def test_a_peer_that_raises_when_timed_spares_the_others(options, plant):
+    class Tires(PlainScan):
+        def prepare(self, case, data, device):
+            def call():
+                raise RuntimeError("out of memory")
+
+            return replace(super().prepare(case, data, device), call=call)
+
+    plant(plain=Tires())
+    run = run_campaign(options, forget)
+    (row,) = [row for row in run.rows if row.peer == "plain"]
+    assert (row.status, row.reason) == ("failed", "RuntimeError: out of memory")
+    assert set(statuses(run, "recur").values()) == {"measured"}
+
+
 def test_a_peer_that_lacks_a_cell_says_why(options, plant):
     class NoElman(PlainScan):
         cells = {**PlainScan.cells, "elman": "it has no Elman cell"}  # noqa: RUF012
@@ -98,7 +113,7 @@ def test_a_missing_backend_is_named_with_the_reason(options):
 def test_an_interruption_keeps_what_was_measured(options, monkeypatch, tmp_path):
     cases = []
 
-    def stop_in_the_second_case(turns, budget, samples):
+    def stop_in_the_second_case(turns, budget, samples, drop):
         cases.append(samples)
         names = list(turns)
         samples[names[0]] = [turns[names[0]]()]
