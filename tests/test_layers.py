@@ -45,7 +45,7 @@ GRADIENTS = (
 )
 ONLINE = ("vector", "learner", "sparsity", "rtrl", "snap", "uoro", "forward_gradient")
 TRAINING = (
-    *("loss_scale", "microbatch", "progress", "window"),
+    *("loss_scale", "microbatch", "progress", "walk", "window"),
     *("truncated", "stream", "train_step"),
 )
 

@@ -38,6 +38,7 @@ def train(
       arrays, and the newest state, which with donation holds until the next turn.
 
     Raises:
+      TypeError: If a batch is not a tuple.
       ValueError: If ``delay`` is not an integer of 0 or more.
 
     Example:
@@ -65,9 +66,15 @@ def _train(
 ) -> Iterator[tuple[PyTree, Any]]:
     sent = deque()
     for batch in batches:
+        if not isinstance(batch, (tuple, list)):
+            raise TypeError(
+                f"train: batches has {checks.describe(batch)}; expected tuples, each "
+                "the arguments of a step after state. Write (batch,) for a single one."
+            )
         state, metrics = step(state, *batch)
         for leaf in jax.tree.leaves(metrics):
-            leaf.copy_to_host_async()
+            if hasattr(leaf, "copy_to_host_async"):  # Plain numbers are here already.
+                leaf.copy_to_host_async()
         sent.append(metrics)
         if len(sent) > delay:
             yield state, jax.tree.map(np.asarray, sent.popleft())

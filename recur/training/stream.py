@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from recur.memory import Memory
 from recur.training.truncated import TruncatedBPTT
+from recur.training.walk import check_trainable
 from recur.training.window import Steps, cut, make_steps
 from recur.types import Array, Cell, PyTree, Step
 
@@ -38,14 +39,15 @@ def tbptt(
 
     This is the sum of the updates of :class:`TruncatedBPTT` with fixed params. If
     ``k₂`` does not divide ``T``, the losses that are left enter at ``e = T``, and go
-    back ``k₁`` steps like all others. Where ``k₁ ≥ T`` it is full back-propagation.
-    One window at a time is in memory.
+    back ``k₁`` steps like all others (an update, which keeps less, cannot). Where
+    ``k₁ ≥ T`` it is full back-propagation. One window at a time is in memory.
 
     Args:
       step: Any step or cell.
       loss_fn: ``(y, target) -> loss`` of one step, a number or one for each row; what
         is differentiated is the sum.
-      params: As in :func:`recur.unroll`, but without :class:`recur.Series`.
+      params: As in :func:`recur.unroll`, but without :class:`recur.Series` or masks:
+        where these are drawn, use :class:`TruncatedBPTT`.
       carry: Enters the first step; no gradient flows into it.
       xs: Pytree of arrays ``[T, ...]``.
       targets: Pytree of arrays ``[T, ...]``. Where a step is not valid they are not
@@ -63,8 +65,10 @@ def tbptt(
       and steps, and its truncated gradient in params.
 
     Raises:
-      TypeError: As in :func:`recur.unroll`.
-      ValueError: As in :func:`recur.unroll`, or if ``window`` is below ``every``.
+      TypeError: As in :func:`recur.unroll`, or if params hold a series or anything but
+        floating-point numbers.
+      ValueError: As in :func:`recur.unroll`, if ``window`` is below ``every``, or
+        ``step`` needs the whole sequence.
 
     Example:
       >>> cell, loss_fn = LSTM(4), lambda y, target: jnp.sum((y - target) ** 2)
@@ -81,6 +85,7 @@ def tbptt(
       1990.
     """
     flags = {"seq_lengths": seq_lengths, "mask": mask, "reset": reset}
+    check_trainable("tbptt", params, whole=True)
     bptt = TruncatedBPTT(step, loss_fn, window, every, reset_carry, memory)
     steps = make_steps("tbptt", xs, targets, padded=window > bptt.stride, **flags)
     return _whole(bptt, params, carry, steps)
@@ -98,10 +103,10 @@ def _whole(
 
     def advance(now: Any, block: Steps) -> tuple[Any, None]:
         state, _, total = now
-        updated, *new = bptt.update(params, state, **block._asdict())
+        updated, *new = bptt.update(params, state, **block.arguments)
         return (updated, state.begin, jax.tree.map(jnp.add, total, tuple(new))), None
 
-    one = cut(steps, 0, 1)._asdict()
+    one = cut(steps, 0, 1).arguments
     state = bptt.init(carry, **one)
     _, *shapes = jax.eval_shape(partial(bptt.update, **one), params, state)
     zeros = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), tuple(shapes))

@@ -94,7 +94,8 @@ def make_train_step(
       ``step(state, *batch) -> (state, metrics)``.
 
     Raises:
-      TypeError: If ``accumulate`` is not an integer, or ``loss_fn`` returns no pair.
+      TypeError: If an argument is of another kind, ``loss_fn`` returns no pair, or its
+        carry is not like the one that went in.
       ValueError: If ``accumulate`` is below 1, a scale not above 0, or
         :class:`DynamicScale` comes without ``skip_nonfinite``.
 
@@ -110,15 +111,9 @@ def make_train_step(
       (Array(3, dtype=int32), Array(0, dtype=int32), ())
     """
     checks.check_size("make_train_step", "accumulate", accumulate)
-    if loss_scale is None or isinstance(loss_scale, (int, float)):
-        loss_scale = StaticScale(1.0 if loss_scale is None else float(loss_scale))
-    if isinstance(loss_scale, DynamicScale) and not skip_nonfinite:
-        raise ValueError(
-            "make_train_step: loss_scale is DynamicScale and skip_nonfinite False; "
-            "expected it True, as it finds its scale by steps that overflow. Leave out "
-            "skip_nonfinite."
-        )
-    training = _Training(loss_fn, optimizer, accumulate, loss_scale, skip_nonfinite)
+    _check_functions(loss_fn, optimizer)
+    scaling = _scaling(loss_scale, skip_nonfinite)
+    training = _Training(loss_fn, optimizer, accumulate, scaling, skip_nonfinite)
     step = jax.jit(training.step, donate_argnums=0 if donate else ())
     return TrainStep(training.init, step)
 
@@ -142,10 +137,13 @@ class _Training:
 
     def step(self, state: TrainState, *batch: Any) -> tuple[TrainState, Metrics]:
         """Takes one step."""
+        maker = "the init that came with the step"
+        checks.check_type("make_train_step", "state", state, TrainState, maker)
         params, factor = state.params, state.scale.scale
         part = partial(self._gradient, params, factor)
         parts = self.accumulate, state.carry, batch
         (loss, grads), carry = mean_over_parts(part, *parts)
+        _check_carry(state.carry, carry)
         updates, opt_state = self.optimizer.update(grads, state.opt_state, params)
         new: tuple = optax.apply_updates(params, updates), opt_state, carry
         finite = _all_finite((loss, grads, updates, carry))
@@ -175,6 +173,49 @@ class _Training:
 
         grads, (loss, carry) = jax.grad(scaled, has_aux=True)(params)
         return (loss, jax.tree.map(unscaled, grads)), carry
+
+
+def _check_functions(loss_fn: Any, optimizer: Any) -> None:
+    if not callable(loss_fn):
+        raise TypeError(
+            f"make_train_step: loss_fn is {checks.describe(loss_fn)}; expected a "
+            "function (params, carry, *batch) -> (loss, carry)."
+        )
+    if not hasattr(optimizer, "init") or not hasattr(optimizer, "update"):
+        raise TypeError(
+            f"make_train_step: optimizer is {checks.describe(optimizer)}; expected an "
+            "optimiser of optax. Write optax.adam(1e-3), with its brackets."
+        )
+
+
+def _scaling(loss_scale: Any, skip: bool) -> StaticScale | DynamicScale:
+    if loss_scale is None or isinstance(loss_scale, (int, float)):
+        return StaticScale(1.0 if loss_scale is None else float(loss_scale))
+    if not isinstance(loss_scale, (StaticScale, DynamicScale)):
+        raise TypeError(
+            f"make_train_step: loss_scale is {checks.describe(loss_scale)}; expected a "
+            "number, StaticScale, DynamicScale or None. Write "
+            "recur.training.DynamicScale()."
+        )
+    if isinstance(loss_scale, DynamicScale) and not skip:
+        raise ValueError(
+            "make_train_step: loss_scale is DynamicScale and skip_nonfinite False; "
+            "expected it True, as it finds its scale by steps that overflow. Leave out "
+            "skip_nonfinite."
+        )
+    return loss_scale
+
+
+def _check_carry(old: PyTree, new: PyTree) -> None:
+    kinds = [
+        jax.tree.map(lambda a: checks.describe(jax.typeof(a)), c) for c in (old, new)
+    ]
+    if kinds[0] != kinds[1]:
+        raise TypeError(
+            f"make_train_step: loss_fn returned the carry {kinds[1]}; expected "
+            f"{kinds[0]}, as init was given. Return what the roll hands on, and give "
+            "init a carry of that kind, or None and None."
+        )
 
 
 def _checked(result: Any) -> tuple[Array, PyTree]:

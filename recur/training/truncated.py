@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from recur import checks
 from recur.memory import Memory
 from recur.roll import unroll
-from recur.steps import step_of
+from recur.series import Series, split_series
+from recur.training.walk import check_trainable, check_walks
 from recur.training.window import Steps, cut, join, make_steps, sum_losses
 from recur.types import Array, Cell, PyTree, Step
 
@@ -44,6 +45,12 @@ class TruncatedBPTT:
     is rolled with the newest ones from where the one before had come to by step ``b``,
     so that its gradient is the exact derivative of its loss.
 
+    Masks that are drawn for each roll stay with their steps from window to window::
+
+        def loss_fn(params, state, key, xs, targets):
+            drawn = recur.draw_masks(cell, key, params, xs)
+            return bptt.loss(drawn, state, xs, targets)
+
     An update rolls ``k₁`` steps and goes back through them; memory does not depend on
     the length of the stream. The state holds the inputs of ``k₁ - k₂`` steps.
 
@@ -60,7 +67,8 @@ class TruncatedBPTT:
 
     Raises:
       TypeError: If ``step`` is neither function nor cell, or a size not an integer.
-      ValueError: If a size is below 1, or ``window`` below ``every``.
+      ValueError: If ``step`` needs the whole sequence, as :class:`recur.Bidirectional`
+        does, a size is below 1, or ``window`` below ``every``.
 
     Example:
       >>> bptt = TruncatedBPTT(GRU(4), lambda y, target: (y - target) ** 2,
@@ -87,8 +95,7 @@ class TruncatedBPTT:
     memory: Memory = "full"
 
     def __post_init__(self) -> None:
-        if not hasattr(self.step, "unroll"):
-            step_of("TruncatedBPTT", self.step)
+        check_walks("TruncatedBPTT", self.step)
         checks.check_size("TruncatedBPTT", "window", self.window)
         if self.every is None:
             object.__setattr__(self, "every", self.window)
@@ -106,17 +113,25 @@ class TruncatedBPTT:
         return self.every or self.window
 
     def init(
-        self, carry: PyTree, xs: PyTree, targets: PyTree, **flags: Any
+        self,
+        carry: PyTree,
+        xs: PyTree,
+        targets: PyTree,
+        *,
+        params: PyTree = None,
+        **flags: Any,
     ) -> TruncatedState:
         """Makes the state that enters the first update.
 
         ``xs``, ``targets`` and flags are an example of what ``update`` will be given:
-        only shapes and dtypes matter.
+        only shapes and dtypes matter. So are ``params``, which it needs only if they
+        hold a :class:`recur.Series`, such as masks that were drawn.
         """
         kept = self.window - self.stride
         if kept == 0:
             return TruncatedState(carry, None, None)
-        steps = make_steps("TruncatedBPTT.init", xs, targets, padded=True, **flags)
+        flags |= {"padded": True, "params": params}
+        steps = make_steps("TruncatedBPTT.init", xs, targets, **flags)
         past = jax.tree.map(lambda a: jnp.zeros((kept, *a.shape[1:]), a.dtype), steps)
         return TruncatedState(carry, past, carry)
 
@@ -135,12 +150,16 @@ class TruncatedBPTT:
 
         Its gradient in params is that of the update; this is a ``loss_fn`` for
         :func:`make_train_step`. ``xs`` and ``targets`` are the newest ``k₂`` steps,
-        time-major, or less at the end of a stream. The flags are those of
-        :func:`recur.unroll`, for these steps.
+        time-major. At the end of a stream they may be less, ``r``; these then go back
+        ``k₁ - k₂ + r`` steps, as no more are kept. The flags are those of
+        :func:`recur.unroll`, for these steps, and so is a :class:`recur.Series` in
+        params, of which only the newest steps have gradients.
         """
         where, old = "TruncatedBPTT.update", state.past
-        flags = {"seq_lengths": seq_lengths, "mask": mask, "reset": reset}
-        new = make_steps(where, xs, targets, padded=old is not None, **flags)
+        flags: dict[str, Any] = {"seq_lengths": seq_lengths}
+        flags |= {"mask": mask, "reset": reset}
+        flags |= {"padded": old is not None, "params": params}
+        new = make_steps(where, xs, targets, **flags)
         if new.length > self.stride:
             raise ValueError(
                 f"{where}: xs has {new.length} steps; expected at most {self.stride}, "
@@ -162,6 +181,7 @@ class TruncatedBPTT:
         **flags: Any,
     ) -> tuple[TruncatedState, Array, PyTree]:
         """Takes in the newest steps: ``(state, loss, grads)``; see :meth:`loss`."""
+        check_trainable("TruncatedBPTT.update", params)
         loss = jax.value_and_grad(partial(self.loss, **flags), has_aux=True)
         (loss, state), grads = loss(params, state, xs, targets)
         return state, loss, grads
@@ -188,6 +208,7 @@ class TruncatedBPTT:
     ) -> tuple[PyTree, PyTree]:
         """Rolls the step: ``(carry, ys)``."""
         flags: dict[str, Any] = {"mask": steps.mask, "reset": steps.reset}
+        params = split_series(params)[1]([Series(a) for a in steps.series])
         if steps.reset is not None and self.reset_carry is not None:
             flags["reset_carry"] = self.reset_carry(params)
         return unroll(self.step, params, carry, steps.xs, memory=self.memory, **flags)

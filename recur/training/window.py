@@ -1,6 +1,6 @@
 """Consecutive steps of a stream: inputs, targets and flags, cut and joined together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from recur import checks
 from recur.flags import make_flags, tree_where
 from recur.sequences import num_steps
+from recur.series import check_series, split_series
 from recur.types import Array, PyTree
 
 
@@ -19,11 +20,17 @@ class Steps(NamedTuple):
     targets: PyTree
     mask: Array | None  # bool [T, ...]
     reset: Array | None  # bool [T, ...]
+    series: Sequence[PyTree] = ()  # what params have for each of these steps
 
     @property
     def length(self) -> int:
         """``T``."""
         return jax.tree.leaves(self)[0].shape[0]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What an update is given; series come with params."""
+        return {n: a for n, a in self._asdict().items() if n != "series"}
 
 
 def make_steps(
@@ -32,11 +39,14 @@ def make_steps(
     targets: PyTree,
     *,
     padded: bool,
+    params: PyTree = None,
     seq_lengths: Array | None = None,
     mask: Array | None = None,
     reset: Array | None = None,
 ) -> Steps:
     """Checks steps and joins lengths and mask; ``padded`` steps always have a mask.
+
+    A :class:`recur.Series` in ``params`` belongs to these steps and is kept with them.
 
     Example:
       >>> make_steps("doc", jnp.ones((2, 3)), jnp.ones(2), padded=True).mask
@@ -57,8 +67,11 @@ def make_steps(
                 "the flags have them. Give every step, and every row that has a flag "
                 "of its own, a target."
             )
-    xs, targets = jax.tree.map(jnp.asarray, (xs, targets))
-    return Steps(xs, targets, valid, anew)
+    check_series(where, params, length)
+    xs, targets, series = jax.tree.map(
+        jnp.asarray, (xs, targets, split_series(params)[0])
+    )
+    return Steps(xs, targets, valid, anew, series)
 
 
 def cut(steps: Steps, begin: int, end: int | None) -> Steps:
@@ -86,7 +99,8 @@ def join(where: str, past: Steps, new: Steps) -> Steps:
         raise ValueError(
             f"{where}: the steps are {kinds[1]}; expected {kinds[0]}, what init was "
             "given (shapes are without the time axis). Give init and every update the "
-            "same xs, targets and flags, but for their length."
+            "same xs, targets and flags, but for their length, and init the params too "
+            "if they hold masks that were drawn."
         )
     return jax.tree.map(lambda *a: jnp.concatenate(a), past, new)
 
@@ -103,8 +117,8 @@ def sum_losses(
     """
     mask, targets = steps.mask, steps.targets
     if mask is None:
-        return jnp.sum(jax.vmap(loss_fn)(ys, targets))
-    losses = jax.vmap(loss_fn)(ys, tree_where(mask, targets, None))
+        return jnp.sum(_losses(loss_fn, ys, targets))
+    losses = _losses(loss_fn, ys, tree_where(mask, targets, None))
     if losses.ndim < mask.ndim:
         raise ValueError(
             f"loss_fn: it returned {checks.describe(losses[0])} for one step; expected "
@@ -112,3 +126,17 @@ def sum_losses(
             "count by itself. Sum over the features only."
         )
     return jnp.sum(tree_where(mask, losses, None))
+
+
+def _losses(
+    loss_fn: Callable[[PyTree, PyTree], Array], ys: PyTree, targets: PyTree
+) -> Array:
+    losses = jax.vmap(loss_fn)(ys, targets)
+    floating = hasattr(losses, "dtype") and jnp.issubdtype(losses.dtype, jnp.floating)
+    if not floating:
+        raise TypeError(
+            f"loss_fn: it returned {checks.describe(losses)} for all steps; expected "
+            "floating-point numbers, one for each step or for each row of it. Return "
+            "the loss alone, as jnp.float32."
+        )
+    return losses

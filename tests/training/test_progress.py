@@ -55,4 +55,13 @@ def test_with_a_step_that_donates():
 def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match="delay is int -1"):
         train(lambda s, x: (s, x), 0, [], delay=-1)
+    with pytest.raises(TypeError, match=r"batches has float32\[2\]; expected tuples"):
+        list(train(lambda s, x: (s, x), 0, [jnp.ones(2)]))
     assert list(train(lambda s, x: (s, x), 0, [])) == []
+
+
+@pytest.mark.parametrize("number", [0.5, np.float32(0.5), np.full((), 0.5)], ids=repr)
+def test_metrics_may_be_plain_numbers(number):
+    step = lambda state, x: (state + x, {"loss": number})
+    found = list(train(step, 0.0, [(1.0,), (2.0,)]))
+    assert [(s, float(m["loss"])) for s, m in found] == [(3.0, 0.5), (3.0, 0.5)]

@@ -234,6 +234,15 @@ def test_bad_arguments_are_named():
         )
     with pytest.raises(ValueError, match=r"scale is float 0\.0"):
         make_train_step(loss_fn, optax.sgd(0.1), loss_scale=0.0)
+    with pytest.raises(TypeError, match="loss_scale is str 'dynamic'"):
+        make_train_step(loss_fn, optax.sgd(0.1), loss_scale="dynamic")
+    with pytest.raises(TypeError, match="optimizer is a function; expected an optimis"):
+        make_train_step(loss_fn, optax.sgd)
+    with pytest.raises(TypeError, match="loss_fn is None; expected a function"):
+        make_train_step(None, optax.sgd(0.1))
+    init, step = make_train_step(loss_fn, optax.sgd(0.1))
+    with pytest.raises(TypeError, match="state is a GRUParams; expected TrainState"):
+        step(params, xs, targets)
     init, step = make_train_step(lambda p, c, x: p * x, optax.sgd(0.1))
     with pytest.raises(TypeError, match=r"loss_fn returned float32\[\]"):
         step(init(jnp.float32(1)), jnp.float32(1))
@@ -242,3 +251,19 @@ def test_bad_arguments_are_named():
         step(init(params, carry), xs, targets)
     with pytest.raises(ValueError, match="that 3 divides"):
         split_batch(carry, 3)
+
+
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("change", [None, slice(0, 1), jnp.bfloat16], ids=str)
+def test_a_carry_of_another_kind_is_refused(change, skip):
+    """Kept where a step is skipped, it would have been broadcast or promoted."""
+
+    def loss_fn(params, carry, x):
+        if change is None:
+            return params * x, None
+        other = carry[change] if isinstance(change, slice) else carry.astype(change)
+        return params * x, other
+
+    init, step = make_train_step(loss_fn, optax.sgd(0.1), skip_nonfinite=skip)
+    with pytest.raises(TypeError, match=r"loss_fn returned the carry .*float32\[2\]"):
+        step(init(jnp.float32(1), jnp.ones(2)), jnp.float32(1))

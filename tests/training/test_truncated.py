@@ -228,9 +228,68 @@ def test_bad_arguments_are_named():
     total = lambda y, target: jnp.sum((y - target) ** 2)
     with pytest.raises(ValueError, match=r"loss_fn: it returned float32\[\]"):
         tbptt(cell, total, *data[2:], window=2, mask=jnp.ones((6, 2), bool))
+    with pytest.raises(TypeError, match=r"loss_fn: it returned a tuple"):
+        tbptt(cell, lambda y, target: (y, target), *data[2:], window=2)
+    with pytest.raises(TypeError, match=r"loss_fn: it returned int32\[\d"):
+        tbptt(cell, lambda y, target: jnp.sum(y > 0), *data[2:], window=2)
+    with pytest.raises(TypeError, match=r"params\['n'\] is int32\[\]"):
+        tbptt(cell, square, {"n": jnp.int32(1)}, *data[3:], window=2)
+    drawn = {"s": recur.Series(jnp.ones(6))}
+    with pytest.raises(TypeError, match="params hold a Series; expected the same"):
+        tbptt(cell, square, drawn, *data[3:], window=2)
     learner = TruncatedBPTT(cell, square, 4, 2)
     state = learner.init(carry, xs[:2], targets[:2])
     with pytest.raises(ValueError, match="xs has 3 steps; expected at most 2"):
         learner.update(params, state, xs[:3], targets[:3])
     with pytest.raises(ValueError, match="Give init and every update the same"):
         learner.update(params, state, xs[:2], targets[:2], reset=RESET[:2])
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_what_needs_the_whole_sequence_is_refused(deep):
+    layer = recur.Bidirectional(recur.GRU(2))
+    step = recur.Stack((recur.GRU(2), recur.Stack((layer,)))) if deep else layer
+    with pytest.raises(ValueError, match="step is a Bidirectional, which needs the"):
+        TruncatedBPTT(step, square, 4)
+    assert hasattr(step, "unroll")
+
+
+def test_masks_that_were_drawn_stay_with_their_steps():
+    """Two updates against the windows rolled by hand, each step with its own mask."""
+    inner = recur.Dropout(recur.RecurrentDropout(recur.GRU(4), rate=0.5), rate=0.5)
+    _, _, carry, xs, targets = sequence(BY_NAME["gru"], steps=4)
+    carry, targets = carry[..., :4], targets[..., :4]
+    params = inner.init(jax.random.key(0), 3)
+    bptt_ = TruncatedBPTT(inner, square, window=4, every=2)
+    keys, halves = [*jax.random.split(jax.random.key(1))], (slice(0, 2), slice(2, 4))
+
+    def draw(params, key):
+        return recur.draw_masks(inner, key, params, xs[:2])
+
+    @quickly
+    @functools.partial(jax.value_and_grad, has_aux=True)
+    def loss(params, state, key, xs, targets):
+        return bptt_.loss(draw(params, key), state, xs, targets)
+
+    first = xs[:2], targets[:2]
+    state, ours = bptt_.init(carry, *first, params=draw(params, keys[0])), []
+    for key, half in zip(keys, halves, strict=True):
+        (_, state), grads = loss(params, state, key, xs[half], targets[half])
+        ours.append(grads)
+
+    def by_hand(params, begun):
+        """The loss of the second half, walked from the start through both masks."""
+        s, total = carry, 0.0
+        for key, half in zip(keys, halves, strict=True):
+            s, ys = recur.static_unroll(inner, draw(params, key), s, xs[half])
+            total = total * begun + jnp.sum(square(ys, targets[half]))
+        return total
+
+    whole = quickly(jax.grad(by_hand))
+    close(ours[1], whole(params, 0.0))
+    close(summed(ours), whole(params, 1.0))
+    plain = bptt_.init(carry, *first)
+    with pytest.raises(ValueError, match="init the params too"):
+        bptt_.loss(draw(params, keys[0]), plain, *first)
+    with pytest.raises(TypeError, match=r"is bool\[.*draw masks inside the loss"):
+        bptt_.update(draw(params, keys[0]), state, *first)

@@ -1,0 +1,62 @@
+"""What windows ask for: a cell that walks in time, and params that have gradients."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from recur import checks
+from recur.series import split_series
+from recur.steps import step_of
+from recur.types import PyTree
+
+
+def check_walks(where: str, step: Any) -> None:
+    """Refuses what is no step, or sees steps that are yet to come.
+
+    Example:
+      >>> check_walks("doc", Bidirectional(GRU(4)))
+      Traceback (most recent call last):
+      ValueError: doc: step is a Bidirectional, which needs the whole sequence; ...
+    """
+    layer = _whole_only(step)
+    if layer is not None:
+        raise ValueError(
+            f"{where}: step is a {type(layer).__name__}, which needs the whole "
+            "sequence; expected a cell that walks forwards, as windows do. Take cells "
+            "without it, or differentiate recur.unroll of the whole sequence."
+        )
+    step_of(where, step)
+
+
+def _whole_only(step: Any) -> Any:
+    if hasattr(step, "unroll") and not hasattr(step, "step"):
+        return step
+    found = map(_whole_only, getattr(step, "cells", ()))
+    return next((layer for layer in found if layer is not None), None)
+
+
+def check_trainable(where: str, params: PyTree, *, whole: bool = False) -> None:
+    """Refuses params that have no gradient: masks, and series of a ``whole`` stream.
+
+    Example:
+      >>> check_trainable("doc", {"n": jnp.int32(1)})
+      Traceback (most recent call last):
+      TypeError: doc: params['n'] is int32[]; expected floating-point numbers, as ...
+    """
+    advice = (
+        "Keep other numbers in the step, and draw masks inside the loss, as "
+        "TruncatedBPTT shows."
+    )
+    for path, leaf in jax.tree.leaves_with_path(params):
+        if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+            raise TypeError(
+                f"{where}: params{jax.tree_util.keystr(path)} is "
+                f"{checks.describe(leaf)}; expected floating-point numbers, as all "
+                f"params have a gradient here. {advice}"
+            )
+    if whole and split_series(params)[0]:
+        raise TypeError(
+            f"{where}: params hold a Series; expected the same params at every step. "
+            f"{advice}"
+        )
