@@ -103,6 +103,13 @@ class ForwardGradient(Learner):
         reset: Array | None = None,
     ) -> tuple[ForwardGradientState, Array, PyTree]:
         """Takes one step: ``(state, loss, grads)``."""
+        checks.check_type(
+            "ForwardGradient.update",
+            "state",
+            state,
+            ForwardGradientState,
+            "ForwardGradient.init",
+        )
         t = self.transition(params, state.carry, x, target, mask, reset)
         (s, loss), push = jax.linearize(t.f, t.theta, t.s)
         tangents, slopes = jax.vmap(push)(state.directions, state.tangents)

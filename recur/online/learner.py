@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from recur import checks
 from recur.loss import unroll_loss
 from recur.online.vector import Unflatten, flatten, wide_dtype
 from recur.roll import unroll
@@ -32,7 +33,7 @@ class Learner(ABC):
     Args:
       step: Any step or cell whose params and carry are floating-point numbers.
       loss_fn: ``(y, target) -> loss`` of one step, a number or one for each row; what
-        is differentiated is their sum.
+        is differentiated is their sum. A mask with rows needs one for each row.
       reset_carry: ``params -> carry``, what a reset starts from; zeros by default.
         Gradients flow into params: mark the first step of a sequence with ``reset`` to
         learn the initial carry.
@@ -127,21 +128,44 @@ class Learner(ABC):
 
         Flags are part of the function, so that all derivatives know of them.
         """
-        dtype = wide_dtype(type(self).__name__, params=params, carry=carry)
+        where = type(self).__name__
+        dtype = wide_dtype(where, params=params, carry=carry)
         theta, to_params = flatten(params, dtype)
         s, to_carry = flatten(carry, dtype)
         inputs = _one_step((x, target))
+        loss_fn = _RowLosses(
+            where, self.loss_fn, () if mask is None else jnp.shape(mask)
+        )
         flags = {"mask": _one_step(mask), "reset": _one_step(reset), "length": 1}
 
         def f(theta: Array, s: Array) -> tuple[Array, Array]:
             params, anew = to_params(theta), None
             if reset is not None and self.reset_carry is not None:
                 anew = self.reset_carry(params)
-            roll = (self.step, self.loss_fn, params, to_carry(s), *inputs)
+            roll = (self.step, loss_fn, params, to_carry(s), *inputs)
             new, losses = unroll_loss(*roll, reset_carry=anew, memory="full", **flags)
             return flatten(new, dtype)[0], jnp.sum(losses).astype(dtype)
 
         return Transition(f, theta, s, to_params, to_carry)
+
+
+@dataclass(frozen=True)
+class _RowLosses:
+    """Losses of which a mask can take each row; a value, so equal ones trace once."""
+
+    where: str
+    loss_fn: Callable[[PyTree, PyTree], Array]
+    rows: tuple[int, ...]  # of the mask
+
+    def __call__(self, y: PyTree, target: PyTree) -> Array:
+        losses = self.loss_fn(y, target)
+        if jnp.shape(losses)[: len(self.rows)] != self.rows:
+            raise ValueError(
+                f"{self.where}: loss_fn returned {checks.describe(losses)}; expected "
+                f"the leading axes {self.rows} of mask, so that each row can count by "
+                "itself. Sum over the features only."
+            )
+        return losses
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from recur import checks
 from recur.online.learner import Learner, Transition
 from recur.types import Array, PyTree
 
@@ -85,6 +86,7 @@ class RTRL(Learner):
         reset: Array | None = None,
     ) -> tuple[RTRLState, Array, PyTree]:
         """Takes one step: ``(state, loss, grads)``."""
+        checks.check_type("RTRL.update", "state", state, RTRLState, "RTRL.init")
         t = self.transition(params, state.carry, x, target, mask, reset)
         (s, loss), pull = jax.vjp(t.f, t.theta, t.s)
         d_theta, d_s = pull((jnp.zeros_like(s), jnp.ones_like(loss)))

@@ -96,6 +96,7 @@ class SnAp1(Learner):
         reset: Array | None = None,
     ) -> tuple[SnApState, Array, PyTree]:
         """Takes one step: ``(state, loss, grads)``."""
+        checks.check_type("SnAp1.update", "state", state, SnApState, "SnAp1.init")
         carry, influence, layout = state
         t = self.transition(params, carry, x, target, mask, reset)
         (s, loss), pull = jax.vjp(t.f, t.theta, t.s)

@@ -87,6 +87,7 @@ class UORO(Learner):
         reset: Array | None = None,
     ) -> tuple[UOROState, Array, PyTree]:
         """Takes one step: ``(state, loss, grads)``."""
+        checks.check_type("UORO.update", "state", state, UOROState, "UORO.init")
         carry, s_tilde, theta_tilde, key = state
         t = self.transition(params, carry, x, target, mask, reset)
         (s, loss), pull = jax.vjp(t.f, t.theta, t.s)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from recur import checks
+from recur.series import split_series
 from recur.types import Array, DTypeLike, PyTree
 
 Unflatten: TypeAlias = Callable[[Array], PyTree]
@@ -16,11 +17,18 @@ Unflatten: TypeAlias = Callable[[Array], PyTree]
 def wide_dtype(where: str, **trees: PyTree) -> DTypeLike:
     """Finds what all leaves fit in: float64 if one of them has it, else float32.
 
+    Refuses leaves that have no gradient, and series, of which a step has but a slice.
+
     Example:
       >>> wide_dtype("doc", params=jnp.ones(2, jnp.bfloat16))
       dtype('float32')
     """
     dtypes = [jnp.dtype(jnp.float32)]
+    if any(split_series(tree)[0] for tree in trees.values()):
+        raise TypeError(
+            f"{where}: {' or '.join(trees)} hold a Series; expected the same params at "
+            "every step. Pass what differs, such as masks, to the step as part of x."
+        )
     for name, tree in trees.items():
         for path, leaf in jax.tree.leaves_with_path(tree):
             checks.check_array(where, name + jax.tree_util.keystr(path), leaf)

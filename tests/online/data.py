@@ -58,9 +58,17 @@ def _compiled(step, loss_fn):
 
 def jacobians(step, params, carry, x):
     """``∂s/∂s [n, n]`` and ``∂s/∂θ [n, p]`` of a step, dense, in forward mode."""
-    (s, to_carry), (theta, to_params) = ravel_pytree(carry), ravel_pytree(params)
-    f = lambda s, theta: ravel_pytree(step(to_params(theta), to_carry(s), x)[0])[0]
-    return map(np.asarray, jax.jit(jax.jacfwd(f, (0, 1)))(s, theta))
+    return map(np.asarray, _dense(step)(params, carry, x))
+
+
+@cache
+def _dense(step):
+    def both(params, carry, x):
+        (s, to_carry), (theta, to_params) = ravel_pytree(carry), ravel_pytree(params)
+        f = lambda s, theta: ravel_pytree(step(to_params(theta), to_carry(s), x)[0])[0]
+        return jax.jacfwd(f, (0, 1))(s, theta)
+
+    return quickly(both)
 
 
 def vector(tree):

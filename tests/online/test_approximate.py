@@ -13,6 +13,7 @@ from recur.online.rtrl import RTRLState
 from recur.online.snap import SnApState
 from recur.online.sparsity import colour, make_layout
 from recur.online.uoro import UOROState
+from tests.contract.data import quickly
 from tests.online.data import bptt, jacobians, sequence, square, vector
 from tests.online.test_exact import BY_NAME, close, learn
 
@@ -39,10 +40,10 @@ def test_snap_is_rtrl_masked_at_every_step(name):
     cell, params, carry, xs, targets = sequence(BY_NAME[name], batch_shape=(), steps=5)
     pattern = blocks(name)
     influence, total = np.zeros(pattern.shape), 0.0
-    now = carry
+    loss = lambda p, s, x, target: square(cell.step(p, s, x)[1], target)
+    now, slopes = carry, quickly(jax.grad(loss, (0, 1)))
     for x, target in zip(xs, targets, strict=True):
-        loss = lambda p, s, x=x, target=target: square(cell.step(p, s, x)[1], target)
-        direct, through = jax.grad(loss, (0, 1))(params, now)
+        direct, through = slopes(params, now, x, target)
         total = total + vector(direct) + influence @ vector(through)
         by_carry, by_params = jacobians(cell.step, params, now, x)
         influence = pattern * (influence @ by_carry.T + by_params.T)

@@ -204,5 +204,20 @@ def test_bad_arguments_are_named():
         UORO(cell, square).init(params, *example)
     with pytest.raises(TypeError, match=r"ForwardGradient.init: key is None"):
         ForwardGradient(cell, square).init(params, *example)
+    drawn = {"p": params, "s": recur.Series(jnp.ones(6))}
+    with pytest.raises(TypeError, match="RTRL: params or carry hold a Series"):
+        RTRL(cell, square).init(drawn, *example)
     with pytest.raises(ValueError, match="ForwardGradient: directions is 0"):
         ForwardGradient(cell, square, directions=0)
+
+
+@pytest.mark.parametrize("make", LEARNERS, ids=str)
+def test_a_mask_of_rows_needs_a_loss_of_rows(make):
+    """One number for all rows would count once for every row that is valid."""
+    cell, params, carry, xs, targets = sequence(BY_NAME["user-cell"])
+    learner = make(cell, lambda y, target: jnp.sum((y - target) ** 2))
+    state = learner.init(params, carry, xs[0], targets[0], key=KEY)
+    with pytest.raises(ValueError, match=r"loss_fn returned float32\[\]; .* \(2,\)"):
+        learner.update(params, state, xs[0], targets[0], mask=jnp.ones(2, bool))
+    with pytest.raises(TypeError, match=r"update: state is a dict; expected"):
+        learner.update(params, carry, xs[0], targets[0])
