@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+from recur import checks
 from recur.gradients.backward import carry_gradient_norms
 from recur.gradients.gates import Saturation, effective_memory, gate_saturation
 from recur.gradients.jacobian import jacobian_singular_values
@@ -83,6 +84,7 @@ def diagnose(
     steps, rows = steps_of(where, xs, time), rows_of(where, carry, batch_ndim)
     at = check_at(where, at, steps, [0 if time.get("reverse") else steps - 1])
     seen = check_at(where, seen, steps, sorted({0, steps // 2, steps - 1}))
+    checks.check_size(where, "count", count)
     count, every = min(count, rows.size), {**time, "batch_ndim": batch_ndim}
     return Diagnosis(
         gradient_norms=carry_gradient_norms(step, loss_fn, *rolled, **every),

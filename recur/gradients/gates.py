@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+from recur import checks
 from recur.named import emit_named
 from recur.roll import unroll
 from recur.steps import step_of
@@ -132,6 +133,11 @@ def effective_memory(
       Tallec and Ollivier, `Can recurrent neural networks warp time?
       <https://arxiv.org/abs/1804.11188>`_, 2018.
     """
+    if isinstance(keepers, str):
+        raise TypeError(
+            f"effective_memory: keepers is {checks.describe(keepers)}; expected a "
+            f"sequence of names. Write ({keepers!r},)."
+        )
     names = frozenset(keepers)
     gates = _gates("effective_memory", step, params, carry, xs, names, time)
 

@@ -138,6 +138,7 @@ def log_growths(
             "one row of the carry. Ask for fewer."
         )
     key = jax.random.key(0) if key is None else key
+    checks.check_key(where, key)
     drawn = jax.random.normal(key, (*rows.batch_shape, rows.size, count), rows.dtype)
     stretched = _Stretched(step_of(where, step), rows)
     first = jnp.linalg.qr(drawn)[0]

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recur import checks
 from recur.gradients.diagnosis import Diagnosis
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def plot_diagnosis(diagnosis: Diagnosis, *, title: str = "") -> "Figure":
       the last line of a notebook's cell. Panels of gates are there if there are any.
 
     Raises:
+      TypeError: If ``diagnosis`` is something else.
       ImportError: If matplotlib is not installed.
 
     Example:
@@ -37,6 +39,7 @@ def plot_diagnosis(diagnosis: Diagnosis, *, title: str = "") -> "Figure":
       >>> len(plot_diagnosis(found, title="GRU, untrained").axes)
       6
     """
+    checks.check_type("plot_diagnosis", "diagnosis", diagnosis, Diagnosis, "diagnose")
     panels = [_by_step, _by_lag, _singular_values, _exponents]
     panels += [_gates, _memory] if diagnosis.gates else []
     wide = len(panels) // 2
@@ -138,10 +141,14 @@ def _memory(axes: "Axes", found: Diagnosis) -> None:
 
 
 def _layers(named: dict[str, tuple[Any, ...]]) -> list[tuple[str, Any]]:
-    """Each gate of each layer, with the layer in its name if there are several."""
-    several = any(len(found) > 1 for found in named.values())
+    """Each gate of each layer; those of one name are counted from the bottom up."""
+
+    # Not by layer: the third of a stack may be the first that has such a gate.
+    def label(name: str, n: int, count: int) -> str:
+        return name.replace("_", " ") + (f" {n + 1} of {count}" if count > 1 else "")
+
     return [
-        (name.replace("_", " ") + (f", layer {n + 1}" if several else ""), values)
+        (label(name, n, len(found)), values)
         for name, found in named.items()
         for n, values in enumerate(found)
     ]

@@ -7,8 +7,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from recur import checks
 from recur.roll import unroll
 from recur.sequences import num_steps, swap_time_batch
 from recur.types import Array, DTypeLike, PyTree, Step
@@ -174,12 +174,18 @@ def check_at(
     where: str, at: Sequence[int] | None, steps: int, default: Sequence[int]
 ) -> list[int]:
     """Refuses steps that a roll does not have."""
-    at = list(default if at is None else at)
-    for t in at:
-        checks.check_size(where, "at", t + 1 if t >= 0 else t)
-        if t >= steps:
+    if not steps:
+        raise ValueError(f"{where}: xs has no steps; expected one or more. Pass some.")
+    chosen = np.asarray(default if at is None else at).tolist()
+    if np.ndim(chosen) != 1 or not chosen:
+        raise ValueError(
+            f"{where}: at is {at!r}; expected one step or more in a sequence. Write "
+            "at=(0,) for the first."
+        )
+    for t in chosen:
+        if isinstance(t, bool) or not isinstance(t, int) or not 0 <= t < steps:
             raise ValueError(
                 f"{where}: at has the step {t}; expected 0 to {steps - 1}, the steps "
                 "of xs. Count them from 0."
             )
-    return at
+    return chosen

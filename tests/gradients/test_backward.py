@@ -172,7 +172,10 @@ def test_jit_and_no_second_trace():
     ("options", "message"),
     [
         ({"at": (4,)}, "at has the step 4; expected 0 to 3"),
-        ({"at": (-1,)}, "at is -1; expected a positive"),
+        ({"at": (-1,)}, "at has the step -1; expected 0 to 3"),
+        ({"at": (1.5,)}, r"at has the step 1\.5; expected 0 to 3"),
+        ({"at": ()}, r"at is \(\); expected one step or more"),
+        ({"at": 3}, "at is 3; expected one step or more in a sequence"),
         ({"at": (1,), "lags": 2}, "lags is 2; expected an integer from 0 to 1"),
         ({"batch_ndim": 3}, "batch_ndim is 3; expected an integer from 0 to 2"),
     ],

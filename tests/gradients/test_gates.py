@@ -82,9 +82,33 @@ def test_a_gate_of_ones_keeps_for_ever_and_one_of_zeros_not_at_all():
     assert gate_saturation(*args, length=4)["keep_gate"][0].open.all()
 
 
+def test_gates_of_one_name_are_counted_whatever_layer_they_are_in():
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+    line, step = np.ones((4, 2)), np.array([3])
+    curves = {"gradient_norms": line, "lag_norms": line[None], "log_growths": line}
+    spectra = {"singular_values": np.ones((1, 2, 3)), "at": step, "seen": step}
+    gate = lambda size: Saturation(*[jnp.ones(size)] * 3)
+    gates = {"forget_gate": (gate(2), gate(3)), "update_gate": (gate(4),)}
+    figure = plot_diagnosis(Diagnosis(**curves, **spectra, gates=gates, memory={}))
+    labels = [t.get_text() for t in figure.axes[4].get_yticklabels()]
+    assert labels == ["forget gate 1 of 2", "forget gate 2 of 2", "update gate"]
+
+
 def test_limits_of_a_gate_are_checked():
     with pytest.raises(ValueError, match=r"low is 0.9 and high 0.1; expected"):
         gate_saturation(*network("gru"), low=0.9, high=0.1)
+    with pytest.raises(TypeError, match="keepers is str 'update_gate'; expected a seq"):
+        effective_memory(*network("gru"), keepers="update_gate")
+
+
+def test_what_cannot_be_measured_is_refused():
+    cell, params, carry, xs = network("gru")
+    with pytest.raises(ValueError, match="diagnose: xs has no steps"):
+        diagnose(cell, squares, params, carry, xs[:0])
+    with pytest.raises(TypeError, match="diagnose: count is str '2'"):
+        diagnose(cell, squares, params, carry, xs, count="2")
+    with pytest.raises(TypeError, match="diagnosis is a dict; expected Diagnosis"):
+        plot_diagnosis({})
 
 
 @pytest.mark.parametrize(("name", "panels"), [("stack", 6), ("elman", 4)])

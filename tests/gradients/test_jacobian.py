@@ -156,6 +156,8 @@ def test_what_does_not_fit_is_refused():
     cell, params, carry, xs = network("gru")
     with pytest.raises(ValueError, match="count is 4; expected up to 3"):
         log_growths(cell, params, carry, xs, count=4)
+    with pytest.raises(TypeError, match="key is int 3; expected one random key"):
+        lyapunov_exponents(cell, params, carry, xs, key=3)
     with pytest.raises(ValueError, match="skip is 4; expected an integer from 0 to 3"):
         lyapunov_exponents(cell, params, carry, xs, skip=4)
     with pytest.raises(ValueError, match="at has the step 9"):
