@@ -1,6 +1,7 @@
 """``gradients``: the cures of vanishing and exploding gradients, each tried."""
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,9 +59,14 @@ def execute(arguments: argparse.Namespace) -> int:
     facts = environment(("jax", "optax", "recur"), [], precision="highest")
     facts = {n: facts[n] for n in ("processor", "cores", "versions", "commit")}
     tasks = [task for name in chosen for task in _tasks(name, arguments)]
-    for task, name, data in _todo(tasks, cures, budget, outcomes):
-        outcomes.append(try_cure(task, name, budget, data))
-        save_outcomes(arguments.output, outcomes, facts)
+    try:
+        for task, name, data in _todo(tasks, cures, budget, outcomes):
+            outcomes.append(try_cure(task, name, budget, data))
+            save_outcomes(arguments.output, outcomes, facts)
+    except KeyboardInterrupt:
+        kept = f"{len(outcomes)} rows are kept in {arguments.output}"
+        print(f"interrupted: {kept}; the same command goes on.", file=sys.stderr)
+        return 130
     print(cures_page(outcomes, facts))
     return 0
 

@@ -108,6 +108,24 @@ def test_the_command_goes_on_from_its_record(tmp_path, capsys, monkeypatch, digi
     assert "| clipping by norm" in file.with_suffix(".md").read_text()
 
 
+def test_an_interrupted_run_says_what_it_keeps(tmp_path, capsys, monkeypatch):
+    file = tmp_path / "cures.json"
+    sizes = {"steps": 2, "seeds": 1, "batch": 1, "hidden": 3}
+    facts = {"task": "adding", "length": 6, "budget": sizes, "floor": 1.0}
+    ends = {"solved": 0.1, "scores": (0.5,), "reach": (1.0,), "reach_after": (1.0,)}
+
+    def one_row_then_interrupt(task, name, budget, data):
+        if file.exists():
+            raise KeyboardInterrupt
+        return Outcome(**facts, **ends, cure=name, seconds=1.0)
+
+    monkeypatch.setattr("benchmarks.commands.curing.try_cure", one_row_then_interrupt)
+    command = ["gradients", "--tasks=adding", f"--output={file}", *SMALL]
+    assert main(command) == 130
+    assert "1 rows are kept in" in capsys.readouterr().err
+    assert len(load_outcomes(file)) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
