@@ -7,12 +7,15 @@ backend; what is made are NumPy arrays for ``set_weights``. Keras takes and give
 ``list(carry)`` of ours, and ``LSTMCarry(*states)`` of theirs.
 """
 
+from itertools import chain
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from recur.cells.gru import GRUParams
+from recur.compose.bidirectional import Bidirectional
+from recur.compose.stack import Stack
 from recur.interop.foreign import loaded
 from recur.interop.gates import Params, reorder, split_biases
 from recur.interop.holds import Holds
@@ -70,8 +73,8 @@ def to_keras(cell: Any, params: PyTree, *, use_bias: bool = True) -> list[np.nda
     them ``reset_after`` and ``activation``, and be built.
 
     Args:
-      cell: An ``LSTM``, ``GRU`` or ``Elman``, a ``Bidirectional`` of one, or a
-        ``Stack`` of these.
+      cell: An ``LSTM``, ``GRU`` or ``Elman``, or a ``Bidirectional`` or ``Stack`` of
+        these or of such.
       params: Params of ``cell``.
       use_bias: Whether the layers have biases; without, those of ``params`` must be
         zero.
@@ -90,14 +93,24 @@ def to_keras(cell: Any, params: PyTree, *, use_bias: bool = True) -> list[np.nda
       >>> [w.shape for w in weights]
       [(3, 15), (5, 15), (2, 15)]
     """
-    where = "to_keras"
-    weights = []
-    for layer, layer_params in layers_of(where, cell, params):
-        for one, p in directions_of(where, layer, layer_params):
-            KERAS.check(where, one, p)
-            weights += _weights(where, p, use_bias=use_bias)
+    weights = _all_weights("to_keras", cell, params, use_bias=use_bias)
     # A memory of their own: on its JAX backend Keras keeps what it is given.
     return [np.array(w) for w in weights]
+
+
+def _all_weights(
+    where: str, cell: Any, params: PyTree, *, use_bias: bool
+) -> list[Array]:
+    """Those of all cells; an ``RNN`` of several is a stack in a stack, or one way."""
+    if isinstance(cell, Bidirectional):
+        parts = directions_of(where, cell, params)
+    elif isinstance(cell, Stack):
+        parts = layers_of(where, cell, params)
+    else:
+        KERAS.check(where, cell, params)
+        return _weights(where, params, use_bias=use_bias)
+    each = (_all_weights(where, *part, use_bias=use_bias) for part in parts)
+    return list(chain.from_iterable(each))
 
 
 def _weights(where: str, params: Params, *, use_bias: bool) -> list[Array]:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import recur
+from tests.contract.data import quickly
 
 
 def sequence(*shape, seed=0, dtype=np.float32):
@@ -47,6 +48,13 @@ def roll(network, xs, carry=None, **time):
     carry = cell.init_carry(xs.shape[1:2]) if carry is None else carry
     last, ys = recur.unroll(cell, params, carry, xs, **time)
     return ys, last
+
+
+def rolled(network, xs, carry=None, **time):
+    """What ``roll`` gives, as one program that is quick to compile."""
+    cell, params = network
+    run = lambda params, xs, carry: roll((cell, params), xs, carry, **time)
+    return quickly(run)(params, xs, carry)
 
 
 def assert_close(ours, theirs, tolerance=1e-5):

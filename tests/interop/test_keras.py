@@ -17,6 +17,7 @@ from tests.interop.agreement import (
     loss_of,
     random_params,
     roll,
+    rolled,
     sequence,
 )
 
@@ -26,12 +27,15 @@ if keras.backend.backend() != "jax":
     pytest.skip("keras runs on another backend", allow_module_level=True)
 
 
+# Every weight is set; to draw it before would be compiled first.
+UNDRAWN = {"kernel_initializer": "zeros", "recurrent_initializer": "zeros"}
+
+
 def L(name, *args, **options):
     """A layer that returns everything."""
-    states = {} if name.endswith("Cell") else {"return_state": True}
-    return getattr(keras.layers, name)(
-        *args, return_sequences=True, **states, **options
-    )
+    states = {"return_sequences": True, "return_state": True}
+    states = {} if name.endswith("Cell") else states
+    return getattr(keras.layers, name)(*args, **UNDRAWN, **states, **options)
 
 
 LAYERS = {
@@ -40,7 +44,7 @@ LAYERS = {
     "gru-before": lambda: L("GRU", 4, reset_after=False),
     "simple": lambda: L("SimpleRNN", 4, activation="relu"),
     "rnn-of-cells": lambda: keras.layers.RNN(
-        [keras.layers.LSTMCell(3), keras.layers.GRUCell(2)], return_sequences=True
+        [L("LSTMCell", 3), L("GRUCell", 2)], return_sequences=True
     ),
     "both-ways": lambda: keras.layers.Bidirectional(
         L("GRU", 3, use_bias=False), merge_mode="ave"
@@ -57,6 +61,18 @@ def built(layer, input_size):
     drawn = [sequence(*w.shape, seed=n) for n, w in enumerate(layer.weights)]
     layer.set_weights(drawn)
     return layer
+
+
+def called(layer, xs, **options):
+    """What a layer gives, as one program that is quick to compile."""
+
+    def call(values, xs):
+        rest = [v.value for v in layer.non_trainable_variables]
+        return layer.stateless_call(values, rest, xs, training=False, **options)[0]
+
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        values = [jnp.asarray(v.value) for v in layer.trainable_variables]
+        return quickly(call)(values, xs)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -93,12 +109,29 @@ CELLS = [
         Stack((Bidirectional(Elman(3), merge="product"), LSTM(2))),
         lambda: [
             keras.layers.Bidirectional(
-                keras.layers.SimpleRNN(3, return_sequences=True), merge_mode="mul"
+                keras.layers.SimpleRNN(3, return_sequences=True, **UNDRAWN),
+                merge_mode="mul",
             ),
-            keras.layers.LSTM(2, return_sequences=True),
+            keras.layers.LSTM(2, return_sequences=True, **UNDRAWN),
         ],
     ),
 ]
+
+
+def test_stacked_cells_go_both_ways_and_round_trips_are_exact():
+    cells = keras.layers.RNN([L("LSTMCell", 3), L("GRUCell", 2)], return_sequences=True)
+    layers = [built(keras.layers.Bidirectional(cells), 2), built(L("LSTM", 3), 4)]
+    cell, params = from_keras(layers)
+    expected = [np.asarray(w.value) for layer in layers for w in layer.weights]
+    for ours, theirs in zip(to_keras(cell, params), expected, strict=True):
+        np.testing.assert_allclose(ours.sum(0), theirs.sum(0), atol=1e-6)
+    for layer, one, p in zip(layers, cell.cells, params, strict=True):
+        layer.set_weights(to_keras(one, p))
+    assert from_keras(layers)[0] == cell
+    assert_same(from_keras(layers)[1], params)
+    xs = sequence(4, 3, 2)
+    ys = called(layers[0], xs.swapaxes(0, 1)).swapaxes(0, 1)
+    assert_close(rolled((cell.cells[0], params[0]), xs)[0], ys)
 
 
 @pytest.mark.parametrize(("cell", "layers"), CELLS)
@@ -108,15 +141,16 @@ def test_layers_made_of_ours_agree_and_round_trips_are_exact(cell, layers):
     for layer in layers:
         built(layer, size)
         size = 3
-    model = keras.Sequential(layers) if len(layers) > 1 else layers[0]
+    model = layers[0]
+    if len(layers) > 1:
+        model = keras.Sequential([keras.Input((None, 2)), *layers])
     model.set_weights(to_keras(cell, params))
     found, back = from_keras(model)
     assert found == cell
     assert_same(back, params)
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        ys = model(xs.swapaxes(0, 1))
+    ys = called(model, xs.swapaxes(0, 1))
     ys = ys[0] if isinstance(ys, (tuple, list)) else ys
-    assert_close(roll((cell, params), xs)[0].swapaxes(0, 1), ys)
+    assert_close(rolled((cell, params), xs)[0].swapaxes(0, 1), ys)
     assert_same(from_keras(layers)[1], params)
 
 
@@ -124,7 +158,7 @@ def test_layers_made_of_ours_agree_and_round_trips_are_exact(cell, layers):
 def test_every_precision_goes_through_unrounded(dtype, x64):
     cell = GRU(3, dtype=dtype)
     params = random_params(cell, 2)
-    layer = keras.layers.GRU(3, dtype=dtype, recurrent_initializer="zeros")
+    layer = keras.layers.GRU(3, dtype=dtype, **UNDRAWN)
     layer.build((None, None, 2))
     layer.set_weights(to_keras(cell, params))
     found, back = from_keras(layer)
@@ -136,9 +170,8 @@ def test_the_carry_is_the_states_of_the_layer():
     layer, xs = built(L("LSTM", 3), 2), sequence(2, 4, 2)
     cell, params = from_keras(layer)
     states = [sequence(2, 3, seed=n) for n in (1, 2)]
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        ys, *last = layer(xs, initial_state=states)
-    ours = roll((cell, params), xs.swapaxes(0, 1), LSTMCarry(*states))
+    ys, *last = called(layer, xs, initial_state=states)
+    ours = rolled((cell, params), xs.swapaxes(0, 1), LSTMCarry(*states))
     assert_close(ours, (ys.swapaxes(0, 1), LSTMCarry(*last)))
 
 
@@ -189,12 +222,12 @@ def test_what_has_no_equal_here_is_refused(layer, error, message):
 )
 def test_what_keras_lacks_is_refused(cell):
     with pytest.raises((TypeError, ValueError), match="to_keras: cell"):
-        to_keras(cell, cell.init(jax.random.key(0), 2))
+        to_keras(cell, random_params(cell, 2))
 
 
 @pytest.mark.parametrize("name", ["linear", "softplus", "softsign", "silu", "selu"])
 def test_activations_are_those_of_keras(name):
-    layer = built(keras.layers.SimpleRNN(4, activation=name), 2)
+    layer = built(L("SimpleRNN", 4, activation=name), 2)
     cell, params = from_keras(layer)
     x, h = sequence(3, 2), sequence(3, 4, seed=1)
     _, y = cell.step(params, jnp.asarray(h), x)
