@@ -113,17 +113,17 @@ def check_cell(where: str, cell: Any, *members: str) -> None:
     Example:
       >>> check_cell("doc", LSTM(4), "init", "init_carry", "step")
     """
-    if isinstance(cell, type):
-        raise TypeError(
-            f"{where}: cell is the class {cell.__name__}; expected a cell made of it, "
-            "with its sizes, such as recur.LSTM(64)."
-        )
     missing = [name for name in members if not callable(getattr(cell, name, None))]
     if missing:
         raise TypeError(
             f"{where}: cell is {checks.describe(cell)} without {missing[0]}; expected "
             f"an object with {', '.join(members)}. Pass a cell such as recur.LSTM(64); "
             "layers without a step go into RNN, Flax's own cells into Flax's RNN."
+        )
+    if isinstance(cell, type):
+        raise TypeError(
+            f"{where}: cell is the class {cell.__name__}; expected a cell made of it, "
+            "with its sizes, such as recur.LSTM(64)."
         )
 
 
