@@ -29,7 +29,7 @@ from recur.linen.variables import Variables
 
 def init(module, xs=XS):
     """Variables whose numbers are all drawn anew, biases too."""
-    return moved(module.init(KEY, xs))
+    return moved(jax.eval_shape(module.init, KEY, xs))
 
 
 def params_of(cell, variables, input_size=3):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import recur
-from tests.contract.data import assert_close
+from tests.contract.data import assert_close, quickly
 from tests.flax.data import (
     CELLS,
     FAST,
@@ -35,11 +35,10 @@ DROPPED = recur.Stack((recur.GRU(3, **FAST), TOP))
     ],
 )
 def test_masks(module):
-    variables = module.init(KEY, XS)
+    variables = quickly(module.init)(KEY, XS)
+    train = quickly(lambda key: module.apply(variables, XS, rngs={"dropout": key}))
     evaluation = module.apply(variables, XS)
-    training = module.apply(variables, XS, rngs={"dropout": KEY})
-    again = module.apply(variables, XS, rngs={"dropout": KEY})
-    other = module.apply(variables, XS, rngs={"dropout": jax.random.key(1)})
+    training, again, other = train(KEY), train(KEY), train(jax.random.key(1))
     assert_close(training, again)
     assert (np.asarray(training == 0) != np.asarray(other == 0)).any()
     dropped = training == 0

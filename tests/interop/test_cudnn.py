@@ -88,4 +88,4 @@ def test_bad_weights_are_refused(changes, error, message):
 @pytest.mark.parametrize("cell", [GRU(3), LSTM(3, projection_size=2)])
 def test_what_cudnn_lacks_here_is_refused(cell):
     with pytest.raises((TypeError, ValueError), match="to_cudnn: cell"):
-        to_cudnn(cell, cell.init(jax.random.key(0), 2))
+        to_cudnn(cell, random_params(cell, 2))

@@ -78,7 +78,7 @@ def test_without_biases_they_must_be_zero():
 def test_what_does_not_fit_is_refused():
     for cell in (Elman(3), LSTM(3, projection_size=2), GRU(3, reset_after=False)):
         with pytest.raises((TypeError, ValueError), match="to_equinox: cell"):
-            to_equinox(cell, cell.init(jax.random.key(0), 2))
+            to_equinox(cell, random_params(cell, 2))
     with pytest.raises(TypeError, match="a Linear"):
         from_equinox(eqx.nn.Linear(2, 3, key=jax.random.key(0)))
     cell = eqx.nn.GRUCell(2, 3, key=jax.random.key(0))

@@ -121,4 +121,4 @@ def test_bad_params_are_refused(params, error, message):
 )
 def test_what_linen_lacks_is_refused(cell, message):
     with pytest.raises((TypeError, ValueError), match=message):
-        to_linen(cell, cell.init(jax.random.key(0), 2))
+        to_linen(cell, random_params(cell, 2))

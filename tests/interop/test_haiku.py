@@ -169,6 +169,6 @@ def test_bad_params_are_refused(params, names, error, message):
 )
 def test_what_haiku_lacks_is_refused(cell, message):
     with pytest.raises((TypeError, ValueError), match=message):
-        to_haiku(cell, cell.init(jax.random.key(0), 2))
+        to_haiku(cell, random_params(cell, 2))
     with pytest.raises(ValueError, match="expected 1 different"):
         to_haiku(LSTM(3), random_params(LSTM(3), 2), ["a", "b"])

@@ -12,6 +12,7 @@ import pytest
 import recur
 from recur.interop.onnx import OnnxGRU, OnnxLayer, OnnxLSTM, Reversed, from_onnx
 from recur.interop.onnx.weights import Weights, to_params
+from tests.contract.data import quickly
 from tests.interop.onnx_models import Example, random_example, with_weights_inside
 
 ALL = ("B", "sequence_lens", "initial_h", "initial_c", "P")
@@ -41,7 +42,18 @@ EXAMPLES = {
 
 
 def rolled(layer, example, arrays):
-    """``Y`` and final states of our roll, in ONNX's layout 0."""
+    """``Y`` and final states of our roll, in ONNX's layout 0, as one program."""
+    held = {k: v for k, v in arrays.items() if k == "sequence_lens"}
+    data = {k: v for k, v in arrays.items() if k not in held}
+
+    def run(params, data):
+        return traced(replace(layer, params=params), example, data | held)
+
+    return quickly(run)(layer.params, data)
+
+
+def traced(layer, example, arrays):
+    """The same where it is part of a larger program."""
     arrays = {k: jnp.asarray(example.laid(k, v)) for k, v in arrays.items()}
     held, axis = [n for n in example.states if n in arrays], 1 - layer.time_major
     carry = None
@@ -110,11 +122,11 @@ def test_values_and_gradients_are_those_of_the_equations(name):
     lengths = {k: a for k, a in arrays.items() if k not in moving}
 
     def ours(params, data):
-        outputs = rolled(replace(layer, params=params), example, data | lengths)
+        outputs = traced(replace(layer, params=params), example, data | lengths)
         return dot(outputs, cotangents), outputs
 
     data = {k: jnp.asarray(arrays[k]) for k in moving if k not in ("W", "R", "B", "P")}
-    gradient = jax.grad(ours, argnums=(0, 1), has_aux=True)
+    gradient = quickly(jax.grad(ours, argnums=(0, 1), has_aux=True))
     (by_params, by_data), outputs = gradient(layer.params, data)
     assert_close(outputs, jax.tree.map(np.real, theirs), 1e-12)
     direction = params_direction(layer, example, way)
@@ -193,7 +205,7 @@ def test_files_of_torch(name):
     torch.onnx.export(network, (xs,), file, dynamic_axes=sizes, **options)
     layer = from_onnx(file.getvalue())
     assert isinstance(layer.cell, recur.Stack)
-    last, ys = layer.unroll(jnp.asarray(xs.numpy()))
+    last, ys = quickly(layer.unroll)(jnp.asarray(xs.numpy()))
     theirs, states = network(xs)
     assert_close(ys, theirs.detach().numpy(), 1e-6)
     states = states if name == "LSTM" else (states,)

@@ -17,6 +17,7 @@ from recur.interop.onnx import (
     step_to_onnx,
     to_onnx,
 )
+from tests.contract.data import quickly
 from tests.interop.onnx_models import run
 
 CLIPPED = OnnxActivation("HardSigmoid", clip=0.5)
@@ -87,6 +88,12 @@ def sequence(steps, batch, dtype=np.float32):
     return np.random.default_rng(3).normal(size=(steps, batch, 3)).astype(dtype)
 
 
+def unrolled(cell, params, carry, xs, **time):
+    """What ``recur.unroll`` gives, as one program that is quick to compile."""
+    run = lambda *arrays: recur.unroll(cell, *arrays, **time)
+    return quickly(run)(params, carry, xs)
+
+
 @pytest.mark.parametrize("name", LAYERS | MERGED)
 def test_rolls_run_in_onnxruntime(name):
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -96,7 +103,7 @@ def test_rolls_run_in_onnxruntime(name):
     model = to_onnx(cell, params, seq_lengths=True)
     inputs = {"xs": sequence(6, 4), "seq_lengths": lengths}
     ys, *last = run(model, feeds(model, inputs, carry))
-    expected = recur.unroll(cell, params, carry, inputs["xs"], seq_lengths=lengths)
+    expected = unrolled(cell, params, carry, inputs["xs"], seq_lengths=lengths)
     assert_close(expected, (jax.tree.unflatten(jax.tree.structure(carry), last), ys))
 
 
@@ -108,7 +115,7 @@ def test_sizes_of_batch_and_time_are_open_and_either_may_come_first():
         params, carry = network(cell, batch)
         xs = sequence(steps, batch).swapaxes(0, 1)
         ys, last = run(model, feeds(model, {"xs": xs}, carry))
-        expected = recur.unroll(cell, params, carry, xs, time_major=False)
+        expected = unrolled(cell, params, carry, xs, time_major=False)
         assert_close(expected, (last, ys))
 
 
@@ -208,7 +215,7 @@ def test_half_runs_in_onnxruntime():
     model = to_onnx(cell, params)
     ys, h, c = run(model, feeds(model, {"xs": xs}, carry))
     assert ys.dtype == np.float16
-    expected = recur.unroll(cell, params, carry, xs)
+    expected = unrolled(cell, params, carry, xs)
     assert_close(expected, ((h, c), ys), 5e-3)
 
 
@@ -257,14 +264,14 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_onnx_cannot_hold_is_refused(name):
     cell, error, message = REFUSED[name]
-    params = cell.init(jax.random.key(0), 3)
+    params = network(cell)[0]
     with pytest.raises(error, match=message):
         to_onnx(cell, params)
 
 
 def test_params_that_do_not_fit_are_refused():
     lstm, gru = recur.LSTM(5), recur.GRU(5)
-    params = lstm.init(jax.random.key(0), 3)
+    params = network(lstm)[0]
     with pytest.raises(TypeError, match="params is a LSTMParams; expected GRUParams"):
         to_onnx(gru, params)
     with pytest.raises(TypeError, match="params is None"):
@@ -279,4 +286,4 @@ def test_params_that_do_not_fit_are_refused():
     with pytest.raises(
         TypeError, match="cell is a Bidirectional; expected one of LSTM"
     ):
-        step_to_onnx(MERGED["sum"], MERGED["sum"].init(jax.random.key(0), 3))
+        step_to_onnx(MERGED["sum"], network(MERGED["sum"])[0])
