@@ -110,7 +110,11 @@ def matmul(x: Array, w: Any, compute_dtype: DTypeLike | None = None) -> Array:
     if isinstance(w, MaskedWeight):
         return matmul(x * w.mask.astype(x.dtype), w.weight, compute_dtype)
     x, w, wide = _operands(x, w, compute_dtype)
-    return jnp.matmul(x, w, preferred_element_type=wide)
+    # With one axis of rows, the gradient of w contracts one axis: of several, XLA's CPU
+    # backend would make a transposed copy first.
+    rows = x.reshape(-1, x.shape[-1]) if x.ndim > 2 else x
+    out = jnp.matmul(rows, w, preferred_element_type=wide)
+    return out.reshape(*x.shape[:-1], *out.shape[-1:])
 
 
 def matmul_transposed(

@@ -68,7 +68,10 @@ BESIDE = [
     *in_order("training", TRAINING),
     *in_order(
         "fast",
-        ("parts", "tangents", "chunks", "dissection", "any_step", "choice"),
+        (
+            *("parts", "tangents", "chunks", "dissection", "flat_product"),
+            *("any_step", "choice"),
+        ),
     ),
     *((f"cells.{name}", f"cells.{name}_parts") for name in ("elman", "gru", "lstm")),
     *(

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from recur.cells.one_product import OneProduct, Weights, are_arrays, many_rows
+from recur.fast.parts import Chunk
 from recur.types import Activation, Array, DTypeLike
 
 SLOPES: dict[Activation, Callable[[Array], Array]] = {
@@ -34,20 +35,19 @@ class ElmanParts(OneProduct):
         """Takes the weights as they are."""
         return self.ready(*params)
 
-    def gate(self, weights: Weights, start: Array, fed: Array) -> Array:
+    def gate(self, weights: Weights, start: Array, z: Array) -> Array:
         """Gives the new value before it is rounded."""
-        return self.activation(self.activate(weights, start, fed))
+        return self.activation(self.activate(weights, start, z))
 
     def land(self, weights: Weights, start: Array, kept: Array) -> Any:
         """Rounds it."""
         h = kept.astype(start.dtype)
         return h, h
 
-    def linearize(
-        self, weights: Weights, dweights: Any, starts: Array, kept: Array, dzs: Array
-    ) -> Any:
+    def linearize(self, weights: Weights, dweights: Any, chunk: Chunk, dxs: Any) -> Any:
         """Gives the drive and the slope of the activation."""
-        return self.drive(dweights, starts, dzs), SLOPES[self.activation](kept)
+        drive = self.drive(weights, dweights, chunk, chunk.starts, dxs)
+        return drive, SLOPES[self.activation](chunk.kept)
 
     def tangent(self, weights: Weights, dcarry: Array, linear: Any) -> Any:
         """Takes a step of the linear recurrence."""
@@ -66,6 +66,8 @@ def elman_parts(
     """Takes an Elman unit apart, or gives ``None`` where something is in the way."""
     # Bad params are left to the step, which says what is wrong with them.
     if not isinstance(params, tuple) or not are_arrays(carry, *params):
+        return None
+    if params[0].dtype != params[1].dtype:
         return None
     known = any(activation is g for g in SLOPES)  # Not all activations can be hashed.
     return ElmanParts(many_rows(carry), compute_dtype, activation) if known else None

@@ -15,23 +15,51 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from recur.cells.one_product import are_arrays
+from recur.fast.parts import Chunk
 from recur.linear import add_bias, matmul, matmul_transposed
 from recur.types import Array, DTypeLike
 
 
 class _Weights(NamedTuple):
-    """``onward`` and ``back`` are copies for the loops, without tangents."""
+    """``onward`` and those that go back are copies for the loops, without tangents."""
 
     w_ih: Array
     w_hh: Array
     b: Array
     b_hn: Any
     onward: Any
-    back: Any  # transposed
+    back_ih: Array  # transposed
+    back: Any
 
 
 @dataclass(frozen=True)
-class ResetAfterParts:
+class _Parts:
+    """What both forms share.
+
+    Args:
+      compute_dtype: Dtype of the operands of the products.
+    """
+
+    compute_dtype: DTypeLike | None
+
+    def project(self, weights: _Weights, xs: Array) -> Array:
+        """Multiplies ``x W_ih``."""
+        return matmul(xs, weights.w_ih, self.compute_dtype)
+
+    def driven(
+        self, weights: _Weights, dweights: Any, chunk: Chunk, dxs: Any
+    ) -> tuple[Array, Array]:
+        """Gives what tangents of inputs, of their weights and of ``b`` add."""
+        t, n, *_ = chunk.kept
+        drive = jnp.zeros_like(jnp.concatenate([t, n], axis=-1))
+        if dweights.w_ih is not None:
+            drive += matmul(chunk.xs, dweights.w_ih, self.compute_dtype)
+        if dxs is not None:
+            drive += matmul_transposed(dxs, weights.back_ih, self.compute_dtype)
+        return _rz_n(drive if dweights.b is None else add_bias(drive, dweights.b))
+
+
+class ResetAfterParts(_Parts):
     r"""The form that resets after the product.
 
     .. math::
@@ -39,22 +67,14 @@ class ResetAfterParts:
         \dot{\tilde n} &= \dot x_n + q r' \odot \dot{\tilde r} + r \odot \dot q
     """
 
-    compute_dtype: DTypeLike | None
-
     def prepare(self, params: Any) -> _Weights:
         """Halves what goes into a sigmoid, and turns ``w_hh`` for the way back."""
         w_ih, w_hh, b = _halved(params)
-        return _Weights(w_ih, w_hh, b, params.b_hn, w_hh, w_hh.T)
+        return _Weights(w_ih, w_hh, b, params.b_hn, w_hh, w_ih.T, w_hh.T)
 
-    def project(self, weights: _Weights, xs: Array) -> Array:
-        """Multiplies ``x W_ih``."""
-        return matmul(xs, weights.w_ih, self.compute_dtype)
-
-    feed = project
-
-    def gate(self, weights: _Weights, start: Array, fed: Array) -> Any:
+    def gate(self, weights: _Weights, start: Array, z: Array) -> Any:
         """Gives gates, candidate and ``q``."""
-        x_rz, x_n = _rz_n(add_bias(fed, weights.b))
+        x_rz, x_n = _rz_n(add_bias(z, weights.b))
         h_rz, q = _rz_n(matmul(start, weights.onward, self.compute_dtype))
         t, q = jnp.tanh(x_rz + h_rz), add_bias(q, weights.b_hn)
         r, _ = _gates(t)
@@ -65,11 +85,12 @@ class ResetAfterParts:
         return _mix(start, *kept[:2])
 
     def linearize(
-        self, weights: _Weights, dweights: Any, starts: Array, kept: Any, dzs: Array
+        self, weights: _Weights, dweights: Any, chunk: Chunk, dxs: Any
     ) -> Any:
         """Gives the drives of ``r, z, q`` and of ``x_n``, and the factors of all."""
-        (r, z), (_, n, q) = _gates(kept[0]), kept
-        dx_rz, dx_n = _rz_n(dzs if dweights.b is None else add_bias(dzs, dweights.b))
+        starts, (t, n, q) = chunk.starts, chunk.kept
+        r, z = _gates(t)
+        dx_rz, dx_n = self.driven(weights, dweights, chunk, dxs)
         drive = jnp.concatenate([dx_rz, jnp.zeros_like(dx_n)], axis=-1)
         if dweights.w_hh is not None:
             drive += matmul(starts, dweights.w_hh, self.compute_dtype)
@@ -90,8 +111,7 @@ class ResetAfterParts:
         return dh, dh
 
 
-@dataclass(frozen=True)
-class ResetBeforeParts:
+class ResetBeforeParts(_Parts):
     r"""The form that resets before the product: two products, one after the other.
 
     .. math::
@@ -100,23 +120,16 @@ class ResetBeforeParts:
             + r \odot \dot h_{t-1}) W_{hn}
     """
 
-    compute_dtype: DTypeLike | None
-
     def prepare(self, params: Any) -> _Weights:
         """Halves what goes into a sigmoid, and cuts ``w_hh`` into the two products."""
         w_ih, w_hh, b = _halved(params)
         w_rz, w_n = _rz_n(w_hh)
-        return _Weights(w_ih, w_hh, b, None, (w_rz, w_n), (w_rz.T, w_n.T))
+        back = w_rz.T, w_n.T
+        return _Weights(w_ih, w_hh, b, None, (w_rz, w_n), w_ih.T, back)
 
-    def project(self, weights: _Weights, xs: Array) -> Array:
-        """Multiplies ``x W_ih``."""
-        return matmul(xs, weights.w_ih, self.compute_dtype)
-
-    feed = project
-
-    def gate(self, weights: _Weights, start: Array, fed: Array) -> Any:
+    def gate(self, weights: _Weights, start: Array, z: Array) -> Any:
         """Gives gates and candidate."""
-        x_rz, x_n = _rz_n(add_bias(fed, weights.b))
+        x_rz, x_n = _rz_n(add_bias(z, weights.b))
         w_rz, w_n = weights.onward
         t = jnp.tanh(x_rz + matmul(start, w_rz, self.compute_dtype))
         r, _ = _gates(t)
@@ -128,12 +141,12 @@ class ResetBeforeParts:
         return _mix(start, *kept)
 
     def linearize(
-        self, weights: _Weights, dweights: Any, starts: Array, kept: Any, dzs: Array
+        self, weights: _Weights, dweights: Any, chunk: Chunk, dxs: Any
     ) -> Any:
         """Gives the drives of ``r, z`` and ``n``, and the factors of all."""
-        (r, z), n = _gates(kept[0]), kept[1]
-        h_tm1 = starts.astype(n.dtype)
-        drz, dn = _rz_n(dzs if dweights.b is None else add_bias(dzs, dweights.b))
+        starts, (t, n) = chunk.starts, chunk.kept
+        (r, z), h_tm1 = _gates(t), starts.astype(n.dtype)
+        drz, dn = self.driven(weights, dweights, chunk, dxs)
         if dweights.w_hh is not None:
             w_rz, w_n = _rz_n(dweights.w_hh)
             drz += matmul(starts, w_rz, self.compute_dtype)

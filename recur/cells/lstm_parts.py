@@ -18,6 +18,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from recur.cells.one_product import OneProduct, Weights, are_arrays, many_rows
+from recur.fast.parts import Chunk
 from recur.types import Array, DTypeLike
 
 
@@ -31,9 +32,9 @@ class LSTMParts(OneProduct):
         halves = w_ih * half[None], w_hh * half[None], b * half.astype(b.dtype)
         return self.ready(*halves)
 
-    def gate(self, weights: Weights, start: Any, fed: Array) -> Array:
+    def gate(self, weights: Weights, start: Any, z: Array) -> Array:
         """Gives the ``tanh`` of everything that goes into the gates."""
-        return jnp.tanh(self.activate(weights, start.h, fed))
+        return jnp.tanh(self.activate(weights, start.h, z))
 
     def land(self, weights: Weights, start: Any, kept: Array) -> Any:
         """Opens and closes the gates."""
@@ -42,19 +43,19 @@ class LSTMParts(OneProduct):
         h = (o * jnp.tanh(c)).astype(start.h.dtype)
         return type(start)(h, c.astype(start.c.dtype)), h
 
-    def linearize(
-        self, weights: Weights, dweights: Any, starts: Any, kept: Array, dzs: Array
-    ) -> Any:
+    def linearize(self, weights: Weights, dweights: Any, chunk: Chunk, dxs: Any) -> Any:
         """Gives the drive, and the slopes of ``c`` and ``h``."""
-        (i, f, g, o), c_tm1 = _gates(kept), starts.c.astype(kept.dtype)
-        tanh_c = jnp.tanh(f * c_tm1 + i * g)
+        (i, f, g, o), starts = _gates(chunk.kept), chunk.starts
+        c_tm1 = starts.c.astype(f.dtype)
+        exact = chunk.ends is not None and starts.c.dtype == f.dtype
+        tanh_c = jnp.tanh(chunk.ends.c if exact else f * c_tm1 + i * g)
         slopes = [
             2 * i * (1 - i) * g,
             2 * f * (1 - f) * c_tm1,
             i * (1 - g**2),
             2 * o * (1 - o) * tanh_c,
         ]
-        drive = self.drive(dweights, starts.h, dzs)
+        drive = self.drive(weights, dweights, chunk, starts.h, dxs)
         return drive, jnp.concatenate(slopes, axis=-1), f, o * (1 - tanh_c**2)
 
     def tangent(self, weights: Weights, dcarry: Any, linear: Any) -> Any:
@@ -79,7 +80,8 @@ def lstm_parts(
     if not hasattr(params, "w_ch") or not hasattr(carry, "c"):
         return None
     plain = params.w_ch is None and params.w_hr is None and not coupled
-    if not plain or not are_arrays(carry.h, params.w_ih, params.w_hh, params.b):
+    arrays = are_arrays(carry.h, params.w_ih, params.w_hh, params.b)
+    if not (plain and arrays and params.w_ih.dtype == params.w_hh.dtype):
         return None
     return LSTMParts(many_rows(carry.h), compute_dtype)
 

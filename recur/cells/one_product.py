@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+from recur.fast.parts import Chunk
 from recur.linear import add_bias, matmul, matmul_transposed
 from recur.types import Array, DTypeLike
 
@@ -13,13 +14,17 @@ MANY_ROWS = 128
 
 
 class Weights(NamedTuple):
-    """``onward`` and ``back`` are copies for the loops, without tangents."""
+    """``both`` is ``w_ih`` above ``w_hh``; tangents are those of ``both`` and ``b``.
 
+    The others are copies for the loops, without tangents.
+    """
+
+    both: Array
+    b: Array
     w_ih: Array
     w_hh: Array
-    b: Array
-    onward: Array  # w_hh, or w_ih above w_hh
-    back: Array  # w_hh transposed
+    back_ih: Array  # transposed
+    back_hh: Array
 
 
 @dataclass(frozen=True)
@@ -35,36 +40,42 @@ class OneProduct:
     compute_dtype: DTypeLike | None
 
     def ready(self, w_ih: Array, w_hh: Array, b: Array) -> Weights:
-        """Joins the weights if asked, and turns ``w_hh`` for the way back."""
-        onward = jnp.concatenate([w_ih, w_hh]) if self.joined else w_hh
-        return Weights(w_ih, w_hh, b, onward, w_hh.T)
+        """Joins the weights, and turns them for the way back."""
+        both = jnp.concatenate([w_ih, w_hh])
+        return Weights(both, b, w_ih, w_hh, w_ih.T, w_hh.T)
 
     def project(self, weights: Weights, xs: Array) -> Array:
-        """Multiplies ``x W_ih``."""
-        return matmul(xs, weights.w_ih, self.compute_dtype)
+        """Multiplies ``x W_ih``, unless each step does so."""
+        return xs if self.joined else matmul(xs, weights.w_ih, self.compute_dtype)
 
-    def feed(self, weights: Weights, xs: Array) -> Array:
-        """Projects, unless each step does so."""
-        return xs if self.joined else self.project(weights, xs)
-
-    def activate(self, weights: Weights, h: Array, fed: Array) -> Array:
+    def activate(self, weights: Weights, h: Array, z: Array) -> Array:
         """Gives ``a``."""
         if self.joined:
-            both = jnp.concatenate([fed, h.astype(fed.dtype)], axis=-1)
-            a = matmul(both, weights.onward, self.compute_dtype)
+            a = matmul(_beside(z, h), weights.both, self.compute_dtype)
         else:
-            a = fed + matmul(h, weights.onward, self.compute_dtype)
+            a = z + matmul(h, weights.w_hh, self.compute_dtype)
         return add_bias(a, weights.b)
 
-    def drive(self, dweights: Any, hs: Array, dzs: Array) -> Array:
+    def drive(
+        self, weights: Weights, dweights: Any, chunk: Chunk, hs: Array, dxs: Any
+    ) -> Array:
         """Gives what tangents of weights and inputs add to ``a``."""
-        if dweights.w_hh is not None:
-            dzs += matmul(hs, dweights.w_hh, self.compute_dtype)
-        return dzs if dweights.b is None else add_bias(dzs, dweights.b)
+        drive = jnp.zeros_like(chunk.kept)
+        if dweights.both is not None:
+            both = _beside(chunk.xs, hs)
+            drive += matmul(both, dweights.both, self.compute_dtype)
+        if dxs is not None:
+            drive += matmul_transposed(dxs, weights.back_ih, self.compute_dtype)
+        return drive if dweights.b is None else add_bias(drive, dweights.b)
 
     def pull(self, weights: Weights, dh: Array) -> Array:
         """Gives what the tangent of ``h`` adds to ``a``."""
-        return matmul_transposed(dh, weights.back, self.compute_dtype)
+        return matmul_transposed(dh, weights.back_hh, self.compute_dtype)
+
+
+def _beside(x: Array, h: Array) -> Array:
+    dtype = jnp.promote_types(x.dtype, h.dtype)
+    return jnp.concatenate([x.astype(dtype), h.astype(dtype)], axis=-1)
 
 
 def are_arrays(*values: Any) -> bool:

@@ -19,6 +19,8 @@ import jax.numpy as jnp
 from jax.extend import core
 
 from recur.fast.dissection import SUMS, Dissection, Product
+from recur.fast.flat_product import flat_product
+from recur.fast.parts import Chunk
 from recur.fast.tangents import filled, push_forward
 from recur.jaxprs import read, run, run_alone
 from recur.types import Array, PyTree
@@ -56,17 +58,15 @@ class AnyStepParts:
 
         def one(leaves: list[Array]) -> Any:
             known = self._known(weights[0], (self.found.x, leaves))
-            run(self.found.of_input, known)
+            run(self.found.of_input, known, {"dot_general": flat_product})
             adds = (_through(p, None, known) for p in self.found.products)
             return list(chain(*adds)), [known[v] for v in self.extra]
 
         return jax.vmap(one)(jax.tree.leaves(xs))
 
-    feed = project
-
-    def gate(self, weights: Any, start: PyTree, fed: Any) -> Any:
+    def gate(self, weights: Any, start: PyTree, z: Any) -> Any:
         """Computes the pre-activations, one product after the other."""
-        adds, extra = fed
+        adds, extra = z
         pairs = (self.found.carry, jax.tree.leaves(start)), (self.extra, extra)
         known, rest = self._known(weights[0], *pairs), iter(adds)
         products = {id(p.eqn): p for p in self.found.products}
@@ -83,18 +83,18 @@ class AnyStepParts:
         _, outputs = self._rest(weights[0], jax.tree.leaves(start), *kept)
         return self.found.structure.unflatten(outputs)
 
-    def linearize(
-        self, weights: Any, dweights: Any, starts: PyTree, kept: Any, dzs: Any
-    ) -> Any:
+    def linearize(self, weights: Any, dweights: Any, chunk: Chunk, dxs: Any) -> Any:
         """Gives the linearised rest of each step, and what drives it."""
-        (fixed, _), (dfixed, _), (dadds, dextra) = weights, dweights, dzs
-        at = jax.tree.leaves(starts), *kept
+        (fixed, _), (dfixed, _) = weights, dweights
+        at = jax.tree.leaves(chunk.starts), *chunk.kept
+        pushed = push_forward(self.project, (weights, chunk.xs), (dweights, dxs))
+        dadds, dextra = pushed
         operands, _ = jax.vmap(self._rest, (None, 0, 0, 0))(fixed, *at)
         moving, drive = dict(zip(self.found.fixed, dfixed, strict=True)), []
         for product, operand in zip(self.found.products, operands, strict=True):
             drive += _drive(product, operand, moving)
         sums = [_plus(d, add) for d, add in zip(drive, dadds, strict=True)]
-        drive = filled(kept[0], sums)
+        drive = filled(chunk.kept[0], sums)
         maps = jax.vmap(self._linear, (None, 0, 0, 0))(fixed, *at)
         return maps, drive, dextra, self._pushed(fixed, dfixed, at)
 
@@ -173,12 +173,15 @@ def _multiply(
 ) -> Array:
     w, turned = weight
     if turned is None:
-        pair = [w, operand] if product.weight == 0 else [operand, w]
-        return run_alone(product.eqn, pair)[0]
+        return run_alone(product.eqn, _ordered(product, operand, w))[0]
     axes = (((operand.ndim - 1,), (1,)), ((), ()))
     names = ("precision", "preferred_element_type")
     options = {name: product.eqn.params[name] for name in names}
     return jax.lax.dot_general(operand, turned, axes, **options)
+
+
+def _ordered(product: Product, operand: Array, w: Array) -> list[Array]:
+    return [w, operand] if product.weight == 0 else [operand, w]
 
 
 def _drive(product: Product, operands: Array, moving: dict[Any, Any]) -> list[Any]:
@@ -186,7 +189,8 @@ def _drive(product: Product, operands: Array, moving: dict[Any, Any]) -> list[An
     dw = moving[product.eqn.invars[product.weight]]
 
     def one(operand: Array) -> list[Any]:
-        return _through(product, _multiply(product, operand, (dw, None)), {})
+        (p,) = flat_product(product.eqn, _ordered(product, operand, dw))
+        return _through(product, p, {})
 
     return [None] * len(product.cut) if dw is None else jax.vmap(one)(operands)
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur.fast.parts import Parts
-from recur.fast.tangents import filled, push_forward, without_zeros
+from recur.fast.parts import Chunk, Parts
+from recur.fast.tangents import filled, without_zeros
 from recur.flags import Flags, steer
 from recur.memory import through_segments
 from recur.types import PyTree
@@ -85,14 +85,13 @@ def _forward(
     keep: bool = False,
 ) -> tuple[PyTree, PyTree]:
     xs, flags = inputs
-    fed = parts.feed(weights, xs)
-    scan = {"length": length, "reverse": reverse}
+    zs = parts.project(weights, xs)
 
     def step(carry: PyTree, inputs: Any) -> tuple[PyTree, ...]:
-        fed, flags = inputs
+        z, flags = inputs
 
         def advance(start: PyTree) -> tuple[PyTree, ...]:
-            kept = parts.gate(weights, start, fed)
+            kept = parts.gate(weights, start, z)
             return *parts.land(weights, start, kept), kept, start
 
         return steer(flags, anew, reverse=reverse)(advance, carry)
@@ -109,12 +108,12 @@ def _forward(
 
     scan = {"length": length, "reverse": reverse}
     if keep:
-        return jax.lax.scan(keeping, carry, (fed, flags), **scan)
-    first = jax.tree.map(lambda a: a[0], fed)
+        return jax.lax.scan(keeping, carry, (zs, flags), **scan)
+    first = jax.tree.map(lambda a: a[0], zs)
     nothing = jax.eval_shape(parts.gate, weights, carry, first)
     nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), nothing)
     carries = carry, carry, nothing
-    (_, carry, kept), ys = jax.lax.scan(writing, carries, (fed, flags), **scan)
+    (_, carry, kept), ys = jax.lax.scan(writing, carries, (zs, flags), **scan)
     # Landing once more makes XLA write down what is kept, step by step. Left to itself
     # it would fuse gates into landing, in a kernel several times as slow.
     at_end = jax.tree.map(lambda a: a[0 if reverse else -1], flags)
@@ -135,9 +134,11 @@ def _tangent(
     length: int,
 ) -> tuple[PyTree, PyTree]:
     (dcarry, carry), (xs, dxs, flags, kept, met) = carries, steps
-    starts = met if any_flag(flags) else _one_earlier(carry, met, reverse=reverse)
-    dzs = push_forward(parts.project, (weights, xs), (dweights, dxs))
-    linear = parts.linearize(weights, dweights, starts, kept, dzs)
+    if any_flag(flags):
+        chunk = Chunk(xs, met, kept, None)
+    else:
+        chunk = Chunk(xs, _one_earlier(carry, met, reverse=reverse), kept, met)
+    linear = parts.linearize(weights, dweights, chunk, dxs)
 
     def body(dcarry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
         linear, flags = inputs

@@ -1,8 +1,25 @@
 """A step taken apart: what a roll can do for many steps at once, and what it cannot."""
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from recur.types import PyTree
+
+
+class Chunk(NamedTuple):
+    """What is known of some steps once they were taken, time first.
+
+    Args:
+      xs: Their inputs.
+      starts: The carries that they began with.
+      kept: What ``gate`` gave.
+      ends: The carries that they ended with; ``None`` where flags may have changed
+        these.
+    """
+
+    xs: PyTree
+    starts: PyTree
+    kept: PyTree
+    ends: Any
 
 
 class Parts(Protocol):
@@ -10,8 +27,7 @@ class Parts(Protocol):
 
     A step does affine things with its input, multiplies with recurrent weights, and
     does the rest entry by entry. The first is done for a whole chunk of steps at once,
-    whose axis comes first in ``xs``, ``zs``, ``starts`` and ``kept``; only the second
-    and third are left to the loop.
+    whose axis comes first; only the second and third are left to the loop.
     """
 
     def prepare(self, params: PyTree) -> PyTree:
@@ -22,11 +38,7 @@ class Parts(Protocol):
         """Does for a chunk what a step does with its input alone: ``zs``."""
         ...
 
-    def feed(self, weights: PyTree, xs: PyTree) -> PyTree:
-        """Gives what ``gate`` takes of a chunk, as a rule ``project(weights, xs)``."""
-        ...
-
-    def gate(self, weights: PyTree, start: PyTree, fed: PyTree) -> PyTree:
+    def gate(self, weights: PyTree, start: PyTree, z: PyTree) -> PyTree:
         """Takes the first half of a step, up to what the derivative needs: ``kept``."""
         ...
 
@@ -37,12 +49,12 @@ class Parts(Protocol):
         ...
 
     def linearize(
-        self, weights: PyTree, dweights: Any, starts: PyTree, kept: PyTree, dzs: PyTree
+        self, weights: PyTree, dweights: Any, chunk: Chunk, dxs: Any
     ) -> PyTree:
-        """Prepares the tangent of a chunk whose steps began at ``starts``.
+        """Prepares the tangent of a chunk.
 
-        Contracts the tangents of weights with the whole chunk and differentiates the
-        arithmetic. A tangent that is zero is ``None``.
+        Contracts the tangents of weights and inputs with the whole chunk and
+        differentiates the arithmetic. A tangent that is zero is ``None``.
         """
         ...
 
