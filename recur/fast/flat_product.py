@@ -1,0 +1,54 @@
+"""Products of many steps with one weight, as the product of one matrix."""
+
+from typing import Any
+
+import jax
+from jax.custom_batching import custom_vmap
+
+from recur.jaxprs import run_alone
+from recur.types import Array
+
+
+def flat_product(eqn: Any, inputs: list[Any]) -> list[Array]:
+    """Runs a ``dot_general`` that is about to be mapped over steps sharing a weight.
+
+    Mapped by JAX alone it would have two axes of rows, time and batch, of which the
+    gradient of the weight contracts both; XLA's CPU backend makes a transposed copy
+    for that. Where it is ``x @ w``, the rows of all steps become one axis here.
+
+    Args:
+      eqn: The equation.
+      inputs: Its operands.
+
+    Returns:
+      The product, alone in a list.
+    """
+    if not _is_plain(eqn, *inputs):
+        return run_alone(eqn, inputs)
+
+    @custom_vmap
+    def product(x: Array, w: Array) -> Array:
+        return run_alone(eqn, [x, w])[0]
+
+    @product.def_vmap
+    def over_steps(_: int, mapped: list[bool], x: Array, w: Array) -> tuple[Any, bool]:
+        if mapped == [True, False]:
+            return _flat(eqn, x, w), True
+        axes = [0 if m else None for m in mapped]
+        return jax.vmap(lambda x, w: run_alone(eqn, [x, w])[0], axes)(x, w), True
+
+    return [product(*inputs)]
+
+
+def _is_plain(eqn: Any, x: Any, w: Any) -> bool:
+    (left, right), batch = eqn.params["dimension_numbers"]
+    plain_axes = left == (x.ndim - 1,) and right == (0,) and batch == ((), ())
+    return plain_axes and w.ndim == 2
+
+
+def _flat(eqn: Any, x: Array, w: Array) -> Array:
+    names = ("precision", "preferred_element_type")
+    options = {name: eqn.params[name] for name in names}
+    rows, axes = x.reshape(-1, x.shape[-1]), (((1,), (0,)), ((), ()))
+    out = jax.lax.dot_general(rows, w, axes, **options)
+    return out.reshape(*x.shape[:-1], w.shape[-1])
