@@ -21,15 +21,14 @@ from recur.types import Array, DTypeLike
 
 
 class _Weights(NamedTuple):
-    """``onward`` and those that go back are copies for the loops, without tangents."""
+    """``onward`` and ``back`` are copies for the loops, without tangents."""
 
     w_ih: Array
     w_hh: Array
     b: Array
     b_hn: Any
     onward: Any
-    back_ih: Array  # transposed
-    back: Any
+    back: Any  # transposed
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class _Parts:
         if dweights.w_ih is not None:
             drive += matmul(chunk.xs, dweights.w_ih, self.compute_dtype)
         if dxs is not None:
-            drive += matmul_transposed(dxs, weights.back_ih, self.compute_dtype)
+            drive += matmul(dxs, weights.w_ih, self.compute_dtype)
         return _rz_n(drive if dweights.b is None else add_bias(drive, dweights.b))
 
 
@@ -70,7 +69,7 @@ class ResetAfterParts(_Parts):
     def prepare(self, params: Any) -> _Weights:
         """Halves what goes into a sigmoid, and turns ``w_hh`` for the way back."""
         w_ih, w_hh, b = _halved(params)
-        return _Weights(w_ih, w_hh, b, params.b_hn, w_hh, w_ih.T, w_hh.T)
+        return _Weights(w_ih, w_hh, b, params.b_hn, w_hh, w_hh.T)
 
     def gate(self, weights: _Weights, start: Array, z: Array) -> Any:
         """Gives gates, candidate and ``q``."""
@@ -124,8 +123,7 @@ class ResetBeforeParts(_Parts):
         """Halves what goes into a sigmoid, and cuts ``w_hh`` into the two products."""
         w_ih, w_hh, b = _halved(params)
         w_rz, w_n = _rz_n(w_hh)
-        back = w_rz.T, w_n.T
-        return _Weights(w_ih, w_hh, b, None, (w_rz, w_n), w_ih.T, back)
+        return _Weights(w_ih, w_hh, b, None, (w_rz, w_n), (w_rz.T, w_n.T))
 
     def gate(self, weights: _Weights, start: Array, z: Array) -> Any:
         """Gives gates and candidate."""

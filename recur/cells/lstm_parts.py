@@ -47,8 +47,10 @@ class LSTMParts(OneProduct):
         """Gives the drive, and the slopes of ``c`` and ``h``."""
         (i, f, g, o), starts = _gates(chunk.kept), chunk.starts
         c_tm1 = starts.c.astype(f.dtype)
-        exact = chunk.ends is not None and starts.c.dtype == f.dtype
-        tanh_c = jnp.tanh(chunk.ends.c if exact else f * c_tm1 + i * g)
+        c, ends = f * c_tm1 + i * g, chunk.ends
+        if ends is not None and ends.c.dtype == c.dtype:
+            c = ends.c  # The same, but beside slices of gates tanh is not vectorised.
+        tanh_c = jnp.tanh(c)
         slopes = [
             2 * i * (1 - i) * g,
             2 * f * (1 - f) * c_tm1,

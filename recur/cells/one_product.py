@@ -23,8 +23,7 @@ class Weights(NamedTuple):
     b: Array
     w_ih: Array
     w_hh: Array
-    back_ih: Array  # transposed
-    back_hh: Array
+    back: Array  # w_hh transposed
 
 
 @dataclass(frozen=True)
@@ -40,9 +39,9 @@ class OneProduct:
     compute_dtype: DTypeLike | None
 
     def ready(self, w_ih: Array, w_hh: Array, b: Array) -> Weights:
-        """Joins the weights, and turns them for the way back."""
+        """Joins the weights, and turns ``w_hh`` for the way back."""
         both = jnp.concatenate([w_ih, w_hh])
-        return Weights(both, b, w_ih, w_hh, w_ih.T, w_hh.T)
+        return Weights(both, b, w_ih, w_hh, w_hh.T)
 
     def project(self, weights: Weights, xs: Array) -> Array:
         """Multiplies ``x W_ih``, unless each step does so."""
@@ -65,12 +64,12 @@ class OneProduct:
             both = _beside(chunk.xs, hs)
             drive += matmul(both, dweights.both, self.compute_dtype)
         if dxs is not None:
-            drive += matmul_transposed(dxs, weights.back_ih, self.compute_dtype)
+            drive += matmul(dxs, weights.w_ih, self.compute_dtype)
         return drive if dweights.b is None else add_bias(drive, dweights.b)
 
     def pull(self, weights: Weights, dh: Array) -> Array:
         """Gives what the tangent of ``h`` adds to ``a``."""
-        return matmul_transposed(dh, weights.back_hh, self.compute_dtype)
+        return matmul_transposed(dh, weights.back, self.compute_dtype)
 
 
 def _beside(x: Array, h: Array) -> Array:

@@ -16,16 +16,16 @@ from recur.types import PyTree, Step
 Implementation = Literal["auto", "chunked", "scan"]
 IMPLEMENTATIONS = ("auto", "chunked", "scan")
 
-CHUNK = 2**8
+CHUNK = 2**9
 """Rows of all steps of a chunk together. With more, what a chunk keeps leaves the cache
 of a core; with less, adding to the gradients of the weights takes too long."""
 
-GAIN = 2**11
-"""Entries of a weight, for each row, from which a plain scan loses most of its time in
-writing that weight's gradient at every step."""
+ROWS = 2**6
+"""The most rows for which taking a foreign step apart was quicker than the plain scan,
+which loses most of its time in writing gradients of weights at every step."""
 
-ROWS = 32
-"""The most rows for which taking a foreign step apart was quicker than that scan."""
+DEPTH = 2
+"""Entries that a product sums over, for each row, from which it was."""
 
 
 def give_parts(step: Step, parts: Callable[[PyTree, PyTree], Parts | None]) -> None:
@@ -84,7 +84,7 @@ def chunk_steps(carry: PyTree) -> int:
 
     Example:
       >>> chunk_steps(jnp.zeros((32, 256)))
-      8
+      16
     """
     shapes = [jnp.shape(a)[:-1] for a in jax.tree.leaves(carry)]
     return max(1, CHUNK // max(1, *map(math.prod, shapes), 1))
@@ -104,11 +104,13 @@ _NAMES = ("parts", "step")
 
 
 def _pays(found: Dissection) -> bool:
-    return all(_rows(p) <= ROWS and _size(p) >= GAIN * _rows(p) for p in found.products)
+    return all(_rows(p) <= min(ROWS, _depth(p) // DEPTH) for p in found.products)
 
 
-def _size(product: Product) -> int:
-    return math.prod(product.eqn.invars[product.weight].aval.shape)
+def _depth(product: Product) -> int:
+    axes = product.eqn.params["dimension_numbers"][0][product.weight]
+    shape = product.eqn.invars[product.weight].aval.shape
+    return math.prod(shape[axis] for axis in axes)
 
 
 def _rows(product: Product) -> int:
