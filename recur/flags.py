@@ -104,6 +104,7 @@ def steer(flags: Flags, anew: PyTree, *, reverse: bool) -> Callable:
         if reset is not None and reverse:
             new = tree_where(reset, anew, new)
         if valid is not None:
+            _check_outputs(valid, y)
             new, y = tree_where(valid, new, carry), tree_where(valid, y, None)
         return new, y, *rest
 
@@ -125,6 +126,16 @@ def tree_where(flag: Array, yes: PyTree, no: PyTree | None) -> PyTree:
         return jnp.where(rows, a, b)
 
     return jax.tree.map(choose, yes, no)
+
+
+def _check_outputs(valid: Array, y: PyTree) -> None:
+    for path, leaf in jax.tree.leaves_with_path(y):
+        if jnp.shape(leaf)[: valid.ndim] != valid.shape:
+            raise ValueError(
+                f"y{jax.tree_util.keystr(path)} of the step is {checks.describe(leaf)}; "
+                f"expected the batch axes {valid.shape} of seq_lengths and mask first, "
+                "so that it can be zero for each row by itself. Put out one value a row."
+            )
 
 
 def _rows(where: str, name: str, flag: Any, steps: int, axis: int) -> tuple[int, ...]:

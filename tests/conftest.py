@@ -7,6 +7,15 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 
+def pytest_addoption(parser):
+    """Adds the option for a second interpreter, all rows having run on the first."""
+    parser.addoption(
+        "--brief",
+        action="store_true",
+        help="hold a few cells to the contract, one of each kind, instead of all",
+    )
+
+
 @pytest.fixture
 def x64():
     """Switches float64 on for one test."""

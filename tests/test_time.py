@@ -234,6 +234,17 @@ def test_a_carry_without_batch_axes_cannot_be_held():
         recur.unroll(step, None, jnp.int32(0), XS, seq_lengths=[1, 2])
 
 
+@pytest.mark.parametrize("implementation", ["chunked", "scan"])
+def test_an_output_for_all_rows_cannot_be_zero_for_some(implementation):
+    step = lambda params, carry, x: (x[:, :4] @ params + carry, {"sum": carry.sum()})
+    for roll_it in (recur.unroll, recur.static_unroll):
+        way = {"implementation": implementation} if roll_it is recur.unroll else {}
+        with pytest.raises(ValueError, match=r"y\['sum'\] of the step is float32\[\]"):
+            roll_it(
+                step, jnp.eye(3, 4), jnp.zeros((2, 4)), XS, seq_lengths=[1, 2], **way
+            )
+
+
 def test_series_are_sliced():
     step = lambda params, carry, x: (carry + params["a"] * params["b"], x)
     params = {"a": recur.Series(jnp.arange(6.0)), "b": 2.0}
