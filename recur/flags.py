@@ -132,9 +132,10 @@ def _check_outputs(valid: Array, y: PyTree) -> None:
     for path, leaf in jax.tree.leaves_with_path(y):
         if jnp.shape(leaf)[: valid.ndim] != valid.shape:
             raise ValueError(
-                f"y{jax.tree_util.keystr(path)} of the step is {checks.describe(leaf)}; "
-                f"expected the batch axes {valid.shape} of seq_lengths and mask first, "
-                "so that it can be zero for each row by itself. Put out one value a row."
+                f"y{jax.tree_util.keystr(path)} of the step is "
+                f"{checks.describe(leaf)}; expected the batch axes {valid.shape} of "
+                "seq_lengths and mask first, so that it can be zero for each row by "
+                "itself. Put out one value a row."
             )
 
 
