@@ -87,8 +87,8 @@ class AnyStepParts:
         """Gives the linearised rest of each step, and what drives it."""
         (fixed, _), (dfixed, _) = weights, dweights
         at = jax.tree.leaves(chunk.starts), *chunk.kept
-        pushed = push_forward(self.project, (weights, chunk.xs), (dweights, dxs))
-        dadds, dextra = pushed
+        at_weights, along = (weights, chunk.xs), (dweights, dxs)
+        dadds, dextra = push_forward(self.project, at_weights, along)
         operands, _ = jax.vmap(self._rest, (None, 0, 0, 0))(fixed, *at)
         moving, drive = dict(zip(self.found.fixed, dfixed, strict=True)), []
         for product, operand in zip(self.found.products, operands, strict=True):
