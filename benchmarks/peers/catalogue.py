@@ -41,10 +41,12 @@ CATALOGUE = LIBRARIES | {
 STEPPED = ("user", "flax", "haiku", "equinox")
 """Those whose steps :mod:`recur` can roll without knowing them."""
 
-for _name in STEPPED:
-    _about = f"steps of {_name} as they are, recur.unroll"
-    _unrolled = CATALOGUE[_name]._replace(about=_about, unrolled=True)
-    CATALOGUE[f"{_name}-unroll"] = _unrolled
+CATALOGUE |= {
+    f"{name}-unroll": CATALOGUE[name]._replace(
+        about=f"steps of {name} as they are, recur.unroll", unrolled=True
+    )
+    for name in STEPPED
+}
 
 # What one word stands for.
 GROUPS = {

@@ -98,6 +98,18 @@ class JaxPeer(ABC):
         return jax_tasks.prepare(case, data, network, device)
 
 
+class OwnLayout(JaxPeer):
+    """A peer whose weights are this library's params."""
+
+    def convert(self, layer: Layer, params: Any) -> Any:
+        """Takes params as they are."""
+        return params
+
+    def restore(self, layer: Layer, weights: Any) -> Any:
+        """Takes gradients as they are."""
+        return weights
+
+
 def _layerwise(turn: Callable[[Layer, Any], Any], case: Case, layers: Layers) -> Layers:
     pairs = zip(case.layer_stack, layers, strict=True)
     return tuple(tuple(turn(layer, w) for w in both) for layer, both in pairs)

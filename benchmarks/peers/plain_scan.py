@@ -5,26 +5,18 @@ from typing import Any
 
 import jax
 
-from benchmarks.peers.jax_peer import JaxPeer
+from benchmarks.peers.jax_peer import OwnLayout
 from benchmarks.peers.network import Roll, Step, masked, validity
 from benchmarks.workload.case import Layer
 from benchmarks.workload.cells import CELLS, specification
 
 
-class PlainScan(JaxPeer):
+class PlainScan(OwnLayout):
     """Our steps, rolled as anyone would roll them."""
 
     name = "plain"
     takes_lengths = True
     cells = dict.fromkeys(CELLS)
-
-    def convert(self, layer: Layer, params: Any) -> Any:
-        """Takes params as they are."""
-        return params
-
-    def restore(self, layer: Layer, weights: Any) -> Any:
-        """Takes gradients as they are."""
-        return weights
 
     def step(self, layer: Layer) -> Step:
         """The step of the cell."""

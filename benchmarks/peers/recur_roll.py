@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 import recur
-from benchmarks.peers.jax_peer import JaxPeer
+from benchmarks.peers.jax_peer import OwnLayout
 from benchmarks.peers.network import Greedy, Roll, Step
 from benchmarks.workload.case import Case, Layer
 from benchmarks.workload.cells import CELLS, specification
@@ -14,21 +14,13 @@ from benchmarks.workload.data import Layers
 from recur.decode import sample
 
 
-class Recur(JaxPeer):
+class Recur(OwnLayout):
     """What the others must agree with, and what they are compared to."""
 
     name = "recur"
     takes_lengths = True
     memories = ("full", "sqrt")
     cells = dict.fromkeys(CELLS)
-
-    def convert(self, layer: Layer, params: Any) -> Any:
-        """Takes params as they are."""
-        return params
-
-    def restore(self, layer: Layer, weights: Any) -> Any:
-        """Takes gradients as they are."""
-        return weights
 
     def step(self, layer: Layer) -> Step:
         """The step of the cell."""

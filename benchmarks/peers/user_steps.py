@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 import recur
-from benchmarks.peers.jax_peer import JaxPeer
+from benchmarks.peers.jax_peer import OwnLayout
 from benchmarks.peers.network import Step
 from benchmarks.workload.case import Layer
 
@@ -63,19 +63,11 @@ STEPS = {
 }
 
 
-class UserSteps(JaxPeer):
+class UserSteps(OwnLayout):
     """The equations and nothing else; weights have this library's layout."""
 
     name = "user"
     cells = dict.fromkeys(STEPS)
-
-    def convert(self, layer: Layer, params: Any) -> Any:
-        """Takes params as they are."""
-        return params
-
-    def restore(self, layer: Layer, weights: Any) -> Any:
-        """Takes gradients as they are."""
-        return weights
 
     def step(self, layer: Layer) -> Step:
         """The function."""

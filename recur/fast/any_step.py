@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jax.extend import core
 
 from recur.fast.dissection import SUMS, Dissection, Product
-from recur.fast.flat_product import flat_product
+from recur.fast.flat_product import flat_product, multiply_like
 from recur.fast.parts import Chunk
 from recur.fast.tangents import filled, push_forward
 from recur.jaxprs import read, run, run_alone
@@ -174,10 +174,7 @@ def _multiply(
     w, turned = weight
     if turned is None:
         return run_alone(product.eqn, _ordered(product, operand, w))[0]
-    axes = (((operand.ndim - 1,), (1,)), ((), ()))
-    names = ("precision", "preferred_element_type")
-    options = {name: product.eqn.params[name] for name in names}
-    return jax.lax.dot_general(operand, turned, axes, **options)
+    return multiply_like(product.eqn, operand, turned, 1)
 
 
 def _ordered(product: Product, operand: Array, w: Array) -> list[Array]:

@@ -47,8 +47,13 @@ def _is_plain(eqn: Any, x: Any, w: Any) -> bool:
 
 
 def _flat(eqn: Any, x: Array, w: Array) -> Array:
+    out = multiply_like(eqn, x.reshape(-1, x.shape[-1]), w, 0)
+    return out.reshape(*x.shape[:-1], w.shape[-1])
+
+
+def multiply_like(eqn: Any, x: Array, w: Array, axis: int) -> Array:
+    """Sums over the last axis of ``x`` and one of ``w``, as precisely as an equation."""
     names = ("precision", "preferred_element_type")
     options = {name: eqn.params[name] for name in names}
-    rows, axes = x.reshape(-1, x.shape[-1]), (((1,), (0,)), ((), ()))
-    out = jax.lax.dot_general(rows, w, axes, **options)
-    return out.reshape(*x.shape[:-1], w.shape[-1])
+    axes = (((x.ndim - 1,), (axis,)), ((), ()))
+    return jax.lax.dot_general(x, w, axes, **options)
