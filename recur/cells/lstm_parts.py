@@ -19,6 +19,7 @@ import jax.numpy as jnp
 
 from recur.cells.one_product import OneProduct, Weights, are_arrays, many_rows
 from recur.fast.parts import Chunk
+from recur.linear import scale
 from recur.types import Array, DTypeLike
 
 
@@ -28,7 +29,7 @@ class LSTMParts(OneProduct):
     def prepare(self, params: Any) -> Weights:
         """Halves what goes into a sigmoid."""
         w_ih, w_hh, b = params.w_ih, params.w_hh, params.b
-        half = jnp.repeat(jnp.array([0.5, 0.5, 1.0, 0.5], w_hh.dtype), w_hh.shape[0])
+        half = _halves(w_hh.shape[0], w_hh.dtype)
         halves = w_ih * half[None], w_hh * half[None], b * half.astype(b.dtype)
         return self.ready(*halves)
 
@@ -51,14 +52,10 @@ class LSTMParts(OneProduct):
         if ends is not None and ends.c.dtype == c.dtype:
             c = ends.c  # The same, but beside slices of gates tanh is not vectorised.
         tanh_c = jnp.tanh(c)
-        slopes = [
-            2 * i * (1 - i) * g,
-            2 * f * (1 - f) * c_tm1,
-            i * (1 - g**2),
-            2 * o * (1 - o) * tanh_c,
-        ]
+        beside = jnp.concatenate([g, c_tm1, i, tanh_c], axis=-1)
+        slopes = scale(1 - chunk.kept**2, _halves(f.shape[-1], f.dtype)) * beside
         drive = self.drive(weights, dweights, chunk, starts.h, dxs)
-        return drive, jnp.concatenate(slopes, axis=-1), f, o * (1 - tanh_c**2)
+        return drive, slopes, f, o * (1 - tanh_c**2)
 
     def tangent(self, weights: Weights, dcarry: Any, linear: Any) -> Any:
         """Takes a step of the linear recurrence."""
@@ -86,6 +83,10 @@ def lstm_parts(
     if not (plain and arrays and params.w_ih.dtype == params.w_hh.dtype):
         return None
     return LSTMParts(many_rows(carry.h), compute_dtype)
+
+
+def _halves(hidden_size: int, dtype: DTypeLike) -> Array:
+    return jnp.repeat(jnp.array([0.5, 0.5, 1.0, 0.5], dtype), hidden_size)
 
 
 def _gates(t: Array) -> tuple[Array, Array, Array, Array]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from recur.fast.keeping import scan_in_place
 from recur.fast.parts import Chunk, Parts
 from recur.fast.tangents import filled, without_zeros
 from recur.flags import Flags, steer
@@ -55,19 +56,18 @@ def chunked_roll(
     @jax.custom_jvp
     def roll(weights: Any, carry: Any, xs: Any, anew: Any, flags: Flags) -> Any:
         through = partial(_forward, parts, weights, anew, walk.reverse)
-        return _chunks(through, carry, (xs, flags), walk)
+        return _settled(_chunks(through, carry, (xs, flags), walk))
 
     def roll_jvp(primals: Any, tangents: Any) -> Any:
         weights, carry, xs, anew, flags = primals
         dweights, dcarry, dxs, danew, _ = without_zeros(tangents)
-        through = partial(_forward, parts, weights, anew, walk.reverse, keep=True)
-        last, (ys, kept, met) = _chunks(through, carry, (xs, flags), walk)
+        last, ys, (kept, met) = _keeping(parts, weights, anew, carry, xs, flags, walk)
         through = partial(
             _tangent, parts, weights, dweights, filled(anew, danew), walk.reverse
         )
         carries, steps = (filled(carry, dcarry), carry), (xs, dxs, flags, kept, met)
         (dlast, _), dys = _chunks(_recomputed(through), carries, steps, walk)
-        return (last, ys), (dlast, dys)
+        return _settled((last, ys)), (dlast, dys)
 
     roll.defjvp(roll_jvp, symbolic_zeros=True)
     return roll(parts.prepare(params), carry, xs, anew, flags)
@@ -82,44 +82,67 @@ def _forward(
     inputs: tuple[PyTree, Flags],
     *,
     length: int,
-    keep: bool = False,
 ) -> tuple[PyTree, PyTree]:
     xs, flags = inputs
     zs = parts.project(weights, xs)
 
-    def step(carry: PyTree, inputs: Any) -> tuple[PyTree, ...]:
-        z, flags = inputs
-
-        def advance(start: PyTree) -> tuple[PyTree, ...]:
-            kept = parts.gate(weights, start, z)
-            return *parts.land(weights, start, kept), kept, start
-
-        return steer(flags, anew, reverse=reverse)(advance, carry)
-
-    def keeping(carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
-        new, y, kept, start = step(carry, inputs)
-        # Without flags, where a step starts from is where the one before ended.
-        return new, (y, kept, start if any_flag(flags) else new)
-
     def writing(carries: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
         carry, *_ = carries
-        new, y, kept, _ = step(carry, inputs)
+        new, y, kept, _ = _step(parts, weights, anew, reverse, carry, inputs)
         return (new, carry, kept), y
 
-    scan = {"length": length, "reverse": reverse}
-    if keep:
-        return jax.lax.scan(keeping, carry, (zs, flags), **scan)
     first = jax.tree.map(lambda a: a[0], zs)
     nothing = jax.eval_shape(parts.gate, weights, carry, first)
     nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), nothing)
-    carries = carry, carry, nothing
-    (_, carry, kept), ys = jax.lax.scan(writing, carries, (zs, flags), **scan)
+    (_, carry, kept), ys = jax.lax.scan(
+        writing, (carry, carry, nothing), (zs, flags), length=length, reverse=reverse
+    )
     # Landing once more makes XLA write down what is kept, step by step. Left to itself
     # it would fuse gates into landing, in a kernel several times as slow.
     at_end = jax.tree.map(lambda a: a[0 if reverse else -1], flags)
     land = partial(parts.land, weights, kept=kept)
     carry, _ = steer(at_end, anew, reverse=reverse)(land, carry)
     return carry, ys
+
+
+def _keeping(
+    parts: Parts,
+    weights: PyTree,
+    anew: PyTree,
+    carry: PyTree,
+    xs: PyTree,
+    flags: Flags,
+    walk: Walk,
+) -> tuple[PyTree, PyTree, PyTree]:
+    """Rolls forwards; of each step ``kept``, and a carry from which starts are known."""
+
+    def body(carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree, PyTree]:
+        step = _step(parts, weights, anew, walk.reverse, carry, inputs)
+        new, y, kept, start = step
+        # Without flags, where a step starts from is where the one before ended.
+        return new, y, (kept, start if any_flag(flags) else new)
+
+    # All inputs at once: what is kept takes their place.
+    inputs = parts.project(weights, xs), flags
+    length, reverse = walk.length, walk.reverse
+    return scan_in_place(body, carry, inputs, length=length, reverse=reverse)
+
+
+def _step(
+    parts: Parts,
+    weights: PyTree,
+    anew: PyTree,
+    reverse: bool,
+    carry: PyTree,
+    inputs: tuple[PyTree, Flags],
+) -> tuple[PyTree, ...]:
+    z, flags = inputs
+
+    def advance(start: PyTree) -> tuple[PyTree, ...]:
+        kept = parts.gate(weights, start, z)
+        return *parts.land(weights, start, kept), kept, start
+
+    return steer(flags, anew, reverse=reverse)(advance, carry)
 
 
 def _tangent(
@@ -150,6 +173,12 @@ def _tangent(
     )
     last = jax.tree.map(lambda a: a[0] if reverse else a[-1], met)
     return (dcarry, last), dys
+
+
+def _settled(outputs: PyTree) -> PyTree:
+    # Under vmap, JAX takes it for granted that a function and its derivative put out
+    # their batch axis at the same place: a reshape always puts it first.
+    return jax.tree.map(lambda a: a.reshape(1, *a.shape).reshape(a.shape), outputs)
 
 
 def any_flag(flags: Flags) -> bool:
