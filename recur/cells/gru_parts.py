@@ -21,12 +21,13 @@ from recur.types import Array, DTypeLike
 
 
 class _Weights(NamedTuple):
-    """``onward`` and ``back`` are copies for the loops, without tangents."""
+    """Below ``b_hn`` are copies for the loops, without tangents."""
 
     w_ih: Array
     w_hh: Array
     b: Array
     b_hn: Any
+    inward: Any  # w_ih for the gates, and for the candidate
     onward: Any
     back: Any  # transposed
 
@@ -41,9 +42,15 @@ class _Parts:
 
     compute_dtype: DTypeLike | None
 
-    def project(self, weights: _Weights, xs: Array) -> Array:
-        """Multiplies ``x W_ih``."""
-        return matmul(xs, weights.w_ih, self.compute_dtype)
+    def project(self, weights: _Weights, xs: Array) -> tuple[Array, Array]:
+        """Multiplies ``x W_ih``; apart, gates and candidate can take its place."""
+        rz, n = (matmul(xs, w, self.compute_dtype) for w in weights.inward)
+        return rz, n
+
+    def biased(self, weights: _Weights, z: Any) -> tuple[Array, Array]:
+        """Adds the biases, where the data is in a cache."""
+        (rz, n), (b_rz, b_n) = z, _rz_n(weights.b)
+        return add_bias(rz, b_rz), add_bias(n, b_n)
 
     def driven(
         self, weights: _Weights, dweights: Any, chunk: Chunk, dxs: Any
@@ -69,11 +76,11 @@ class ResetAfterParts(_Parts):
     def prepare(self, params: Any) -> _Weights:
         """Halves what goes into a sigmoid, and turns ``w_hh`` for the way back."""
         w_ih, w_hh, b = _halved(params)
-        return _Weights(w_ih, w_hh, b, params.b_hn, w_hh, w_hh.T)
+        return _Weights(w_ih, w_hh, b, params.b_hn, _rz_n(w_ih), w_hh, w_hh.T)
 
-    def gate(self, weights: _Weights, start: Array, z: Array) -> Any:
+    def gate(self, weights: _Weights, start: Array, z: Any) -> Any:
         """Gives gates, candidate and ``q``."""
-        x_rz, x_n = _rz_n(add_bias(z, weights.b))
+        x_rz, x_n = self.biased(weights, z)
         h_rz, q = _rz_n(matmul(start, weights.onward, self.compute_dtype))
         t, q = jnp.tanh(x_rz + h_rz), add_bias(q, weights.b_hn)
         r, _ = _gates(t)
@@ -97,8 +104,8 @@ class ResetAfterParts(_Parts):
             db = jnp.pad(dweights.b_hn, (2 * n.shape[-1], 0))
             drive = add_bias(drive, db)
         of_n = (1 - z) * (1 - n**2)
-        of_z = (starts.astype(n.dtype) - n) * 2 * z * (1 - z)
-        slopes = jnp.concatenate([of_n * q * 2 * r * (1 - r), of_z, of_n * r], axis=-1)
+        beside = jnp.concatenate([of_n * q, starts.astype(n.dtype) - n], axis=-1)
+        slopes = jnp.concatenate([0.5 * (1 - t**2) * beside, of_n * r], axis=-1)
         return drive, slopes, of_n * dx_n, z
 
     def tangent(self, weights: _Weights, dcarry: Array, linear: Any) -> Any:
@@ -123,11 +130,12 @@ class ResetBeforeParts(_Parts):
         """Halves what goes into a sigmoid, and cuts ``w_hh`` into the two products."""
         w_ih, w_hh, b = _halved(params)
         w_rz, w_n = _rz_n(w_hh)
-        return _Weights(w_ih, w_hh, b, None, (w_rz, w_n), (w_rz.T, w_n.T))
+        turned = w_rz.T, w_n.T
+        return _Weights(w_ih, w_hh, b, None, _rz_n(w_ih), (w_rz, w_n), turned)
 
-    def gate(self, weights: _Weights, start: Array, z: Array) -> Any:
+    def gate(self, weights: _Weights, start: Array, z: Any) -> Any:
         """Gives gates and candidate."""
-        x_rz, x_n = _rz_n(add_bias(z, weights.b))
+        x_rz, x_n = self.biased(weights, z)
         w_rz, w_n = weights.onward
         t = jnp.tanh(x_rz + matmul(start, w_rz, self.compute_dtype))
         r, _ = _gates(t)
@@ -149,8 +157,7 @@ class ResetBeforeParts(_Parts):
             w_rz, w_n = _rz_n(dweights.w_hh)
             drz += matmul(starts, w_rz, self.compute_dtype)
             dn += matmul(r * h_tm1, w_n, self.compute_dtype)
-        of_z = (h_tm1 - n) * 2 * z * (1 - z)
-        slopes = jnp.concatenate([h_tm1 * 2 * r * (1 - r), of_z], axis=-1)
+        slopes = 0.5 * (1 - t**2) * jnp.concatenate([h_tm1, h_tm1 - n], axis=-1)
         return drz, dn, slopes, (1 - z) * (1 - n**2), r, z
 
     def tangent(self, weights: _Weights, dcarry: Array, linear: Any) -> Any:
