@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recur.cells.one_product import OneProduct, Weights, are_arrays, many_rows
+from recur.cells.one_product import OneProduct, Weights, are_arrays
 from recur.fast.parts import Chunk
 from recur.types import Activation, Array, DTypeLike
 
@@ -70,4 +70,4 @@ def elman_parts(
     if params[0].dtype != params[1].dtype:
         return None
     known = any(activation is g for g in SLOPES)  # Not all activations can be hashed.
-    return ElmanParts(many_rows(carry), compute_dtype, activation) if known else None
+    return ElmanParts(False, compute_dtype, activation) if known else None

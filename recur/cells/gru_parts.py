@@ -42,6 +42,8 @@ class _Parts:
 
     compute_dtype: DTypeLike | None
 
+    lands_again = False
+
     def project(self, weights: _Weights, xs: Array) -> tuple[Array, Array]:
         """Multiplies ``x W_ih``; apart, gates and candidate can take its place."""
         rz, n = (matmul(xs, w, self.compute_dtype) for w in weights.inward)
@@ -72,6 +74,8 @@ class ResetAfterParts(_Parts):
         \tilde n &= x W_{in} + b_n + r \odot q, \qquad q = h_{t-1} W_{hn} + b_{hn} \\
         \dot{\tilde n} &= \dot x_n + q r' \odot \dot{\tilde r} + r \odot \dot q
     """
+
+    lands_again = True
 
     def prepare(self, params: Any) -> _Weights:
         """Halves what goes into a sigmoid, and turns ``w_hh`` for the way back."""

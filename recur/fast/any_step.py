@@ -33,6 +33,8 @@ class AnyStepParts:
     weight for the way back.
     """
 
+    lands_again = False
+
     def __init__(self, dissection: Dissection) -> None:
         self.found = dissection
         self.cuts = [v for p in dissection.products for v in p.cut]

@@ -84,21 +84,21 @@ def _forward(
     length: int,
 ) -> tuple[PyTree, PyTree]:
     xs, flags = inputs
-    zs = parts.project(weights, xs)
+    inputs = parts.project(weights, xs), flags
+    step = partial(_step, parts, weights, anew, reverse)
+    scan = partial(jax.lax.scan, xs=inputs, length=length, reverse=reverse)
+    if not parts.lands_again:
+        return scan(lambda carry, inputs: step(carry, inputs)[:2], carry)
 
     def writing(carries: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
         carry, *_ = carries
-        new, y, kept, _ = _step(parts, weights, anew, reverse, carry, inputs)
+        new, y, kept, _ = step(carry, inputs)
         return (new, carry, kept), y
 
-    first = jax.tree.map(lambda a: a[0], zs)
+    first = jax.tree.map(lambda a: a[0], inputs[0])
     nothing = jax.eval_shape(parts.gate, weights, carry, first)
     nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), nothing)
-    (_, carry, kept), ys = jax.lax.scan(
-        writing, (carry, carry, nothing), (zs, flags), length=length, reverse=reverse
-    )
-    # Landing once more makes XLA write down what is kept, step by step. Left to itself
-    # it would fuse gates into landing, in a kernel several times as slow.
+    (_, carry, kept), ys = scan(writing, (carry, carry, nothing))
     at_end = jax.tree.map(lambda a: a[0 if reverse else -1], flags)
     land = partial(parts.land, weights, kept=kept)
     carry, _ = steer(at_end, anew, reverse=reverse)(land, carry)

@@ -30,6 +30,15 @@ class Parts(Protocol):
     whose axis comes first; only the second and third are left to the loop.
     """
 
+    @property
+    def lands_again(self) -> bool:
+        """Whether a roll without derivative lands once more after its last step.
+
+        That makes XLA write down what is kept, step by step, where left to itself it
+        would fuse gates into landing, in a kernel several times as slow.
+        """
+        ...
+
     def prepare(self, params: PyTree) -> PyTree:
         """Brings params into the form that the loops want, once a roll."""
         ...
