@@ -42,6 +42,7 @@ class _Parts:
 
     compute_dtype: DTypeLike | None
 
+    in_place = True
     lands_again = False
 
     def project(self, weights: _Weights, xs: Array) -> tuple[Array, Array]:

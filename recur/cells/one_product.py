@@ -38,6 +38,8 @@ class OneProduct:
     joined: bool
     compute_dtype: DTypeLike | None
 
+    in_place = True
+
     @property
     def lands_again(self) -> bool:
         """Only beside a join is that quicker."""

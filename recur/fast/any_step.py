@@ -33,6 +33,7 @@ class AnyStepParts:
     weight for the way back.
     """
 
+    in_place = False
     lands_again = False
 
     def __init__(self, dissection: Dissection) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur.fast.keeping import scan_in_place
+from recur.fast.keeping import keeping_scan
 from recur.fast.parts import Chunk, Parts
 from recur.fast.tangents import filled, without_zeros
 from recur.flags import Flags, steer
@@ -61,7 +61,10 @@ def chunked_roll(
     def roll_jvp(primals: Any, tangents: Any) -> Any:
         weights, carry, xs, anew, flags = primals
         dweights, dcarry, dxs, danew, _ = without_zeros(tangents)
-        last, ys, (kept, met) = _keeping(parts, weights, anew, carry, xs, flags, walk)
+        through = partial(_keeping, parts, weights, anew, walk.reverse)
+        # What is kept takes the place of projected inputs only if these are all there.
+        whole = walk._replace(steps=walk.length) if parts.in_place else walk
+        last, (ys, kept, met) = _chunks(through, carry, (xs, flags), whole)
         through = partial(
             _tangent, parts, weights, dweights, filled(anew, danew), walk.reverse
         )
@@ -109,23 +112,31 @@ def _keeping(
     parts: Parts,
     weights: PyTree,
     anew: PyTree,
+    reverse: bool,
     carry: PyTree,
-    xs: PyTree,
-    flags: Flags,
-    walk: Walk,
-) -> tuple[PyTree, PyTree, PyTree]:
-    """Rolls forwards; of each step ``kept``, and a carry from which starts are known."""
+    inputs: tuple[PyTree, Flags],
+    *,
+    length: int,
+) -> tuple[PyTree, PyTree]:
+    """Rolls forwards as well; of each step keeps ``kept`` and where the next starts."""
 
-    def body(carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree, PyTree]:
-        step = _step(parts, weights, anew, walk.reverse, carry, inputs)
-        new, y, kept, start = step
-        # Without flags, where a step starts from is where the one before ended.
-        return new, y, (kept, start if any_flag(flags) else new)
+    def roll(
+        in_place: bool, weights: Any, anew: Any, carry: Any, xs: Any, flags: Flags
+    ) -> Any:
+        def body(carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree, PyTree]:
+            new, y, kept, start = _step(parts, weights, anew, reverse, carry, inputs)
+            # Without flags, where a step starts is where the one before ended.
+            return new, (y, start if any_flag(flags) else new), kept
 
-    # All inputs at once: what is kept takes their place.
-    inputs = parts.project(weights, xs), flags
-    length, reverse = walk.length, walk.reverse
-    return scan_in_place(body, carry, inputs, length=length, reverse=reverse)
+        zs = parts.project(weights, xs)
+        scan = partial(keeping_scan, body, carry, (zs, flags), in_place=in_place)
+        carry, (ys, met), kept = scan(length=length, reverse=reverse)
+        return _settled((carry, (ys, kept, met)))
+
+    once = jax.custom_jvp(partial(roll, parts.in_place))
+    # Whoever differentiates this too would copy what is kept of all steps at each.
+    once.defjvp(partial(jax.jvp, partial(roll, False)))
+    return once(weights, anew, carry, *inputs)
 
 
 def _step(

@@ -52,7 +52,7 @@ def _flat(eqn: Any, x: Array, w: Array) -> Array:
 
 
 def multiply_like(eqn: Any, x: Array, w: Array, axis: int) -> Array:
-    """Sums over the last axis of ``x`` and one of ``w``, as precisely as an equation."""
+    """Sums over the last axis of ``x`` and one of ``w``, with an equation's options."""
     names = ("precision", "preferred_element_type")
     options = {name: eqn.params[name] for name in names}
     axes = (((x.ndim - 1,), (axis,)), ((), ()))

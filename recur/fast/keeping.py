@@ -31,8 +31,14 @@ class _Places:
     tree: Any
 
 
-def scan_in_place(
-    body: Callable, carry: PyTree, xs: PyTree, *, length: int, reverse: bool
+def keeping_scan(
+    body: Callable,
+    carry: PyTree,
+    xs: PyTree,
+    *,
+    length: int,
+    reverse: bool,
+    in_place: bool,
 ) -> tuple[PyTree, PyTree, PyTree]:
     """Scans as ``jax.lax.scan``, and lets what is kept take the place of inputs.
 
@@ -42,19 +48,22 @@ def scan_in_place(
       xs: Arrays ``[T, ...]``, best of no use to anyone else.
       length: ``T``.
       reverse: Whether to begin at the end.
+      in_place: Whether places are taken at all. Where XLA reads an input in more than
+        one kernel, it would copy all of it at every step.
 
     Returns:
       ``(carry, ys, kept)``, the latter two stacked.
 
     Example:
       >>> body = lambda total, x: (total + x, -x, (2 * x, x))
-      >>> _, _, (twice, xs) = scan_in_place(
-      ...     body, jnp.float32(0), jnp.arange(3.0), length=3, reverse=False)
+      >>> _, _, (twice, xs) = keeping_scan(
+      ...     body, jnp.float32(0), jnp.arange(3.0), length=3, reverse=False,
+      ...     in_place=True)
       >>> twice
       Array([0., 2., 4.], dtype=float32)
     """
     leaves, structure = jax.tree.flatten(xs)
-    places = _find_places(body, carry, leaves, structure)
+    places = _find_places(body, carry, leaves, structure, in_place)
     over = places.over
     taken = {n: leaves[n] for n in over}
     read = {n: a for n, a in enumerate(leaves) if n not in over}
@@ -78,7 +87,11 @@ def scan_in_place(
 
 
 def _find_places(
-    body: Callable, carry: PyTree, leaves: list[Array], structure: Any
+    body: Callable,
+    carry: PyTree,
+    leaves: list[Array],
+    structure: Any,
+    in_place: bool,
 ) -> _Places:
     same, tree, of_y = [], None, 0
 
@@ -93,7 +106,7 @@ def _find_places(
 
     one = [jax.ShapeDtypeStruct(a.shape[1:], a.dtype) for a in leaves]
     values = jax.eval_shape(probe, carry, one)
-    free = [n for n in range(len(leaves)) if n not in same]
+    free = [n for n in range(len(leaves)) if in_place and n not in same]
     over, stacked = {}, [n for n in same[:of_y] if n >= len(leaves)]
     for n in same[of_y:]:
         if n < len(leaves) or n in stacked or n in over.values():

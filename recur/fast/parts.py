@@ -31,6 +31,15 @@ class Parts(Protocol):
     """
 
     @property
+    def in_place(self) -> bool:
+        """Whether what is kept may take the place of ``z``.
+
+        That saves memory where one kernel reads ``z``, and costs a copy of all steps
+        at every step where several do.
+        """
+        ...
+
+    @property
     def lands_again(self) -> bool:
         """Whether a roll without derivative lands once more after its last step.
 
