@@ -65,11 +65,14 @@ def chunked_roll(
         # What is kept takes the place of projected inputs only if these are all there.
         whole = walk._replace(steps=walk.length) if parts.in_place else walk
         last, (ys, kept, met) = _chunks(through, carry, (xs, flags), whole)
+        entering = None if any_flag(flags) else _entering(carry, met, walk)
         through = partial(
-            _tangent, parts, weights, dweights, filled(anew, danew), walk.reverse
+            *(_tangent, parts, weights, dweights, filled(anew, danew), entering),
+            walk.reverse,
         )
-        carries, steps = (filled(carry, dcarry), carry), (xs, dxs, flags, kept, met)
-        (dlast, _), dys = _chunks(_recomputed(through), carries, steps, walk)
+        number = jnp.arange(walk.length) // walk.steps
+        steps = number, xs, dxs, flags, kept, met
+        dlast, dys = _chunks(_recomputed(through), filled(carry, dcarry), steps, walk)
         return _settled((last, ys)), (dlast, dys)
 
     roll.defjvp(roll_jvp, symbolic_zeros=True)
@@ -161,17 +164,19 @@ def _tangent(
     weights: PyTree,
     dweights: PyTree,
     danew: PyTree,
+    entering: PyTree,
     reverse: bool,
-    carries: tuple[PyTree, PyTree],
+    dcarry: PyTree,
     steps: Any,
     *,
     length: int,
 ) -> tuple[PyTree, PyTree]:
-    (dcarry, carry), (xs, dxs, flags, kept, met) = carries, steps
+    number, xs, dxs, flags, kept, met = steps
     if any_flag(flags):
         chunk = Chunk(xs, met, kept, None)
     else:
-        chunk = Chunk(xs, _one_earlier(carry, met, reverse=reverse), kept, met)
+        first = jax.tree.map(lambda a: a[number[0]], entering)
+        chunk = Chunk(xs, _one_earlier(first, met, reverse=reverse), kept, met)
     linear = parts.linearize(weights, dweights, chunk, dxs)
 
     def body(dcarry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
@@ -179,11 +184,7 @@ def _tangent(
         steered = steer(flags, danew, reverse=reverse)
         return steered(lambda start: parts.tangent(weights, start, linear), dcarry)
 
-    dcarry, dys = jax.lax.scan(
-        body, dcarry, (linear, flags), length=length, reverse=reverse
-    )
-    last = jax.tree.map(lambda a: a[0] if reverse else a[-1], met)
-    return (dcarry, last), dys
+    return jax.lax.scan(body, dcarry, (linear, flags), length=length, reverse=reverse)
 
 
 def _settled(outputs: PyTree) -> PyTree:
@@ -195,6 +196,18 @@ def _settled(outputs: PyTree) -> PyTree:
 def any_flag(flags: Flags) -> bool:
     """Whether some steps do nothing or start anew."""
     return flags.valid is not None or flags.reset is not None
+
+
+def _entering(first: PyTree, after: PyTree, walk: Walk) -> PyTree:
+    """The carry that enters each chunk, from those after all steps."""
+    steps, reverse = walk.steps, walk.reverse
+
+    def select(first: Any, after: Any) -> Any:
+        parts = [after[steps::steps], first[None]]
+        parts = parts if reverse else [first[None], after[steps - 1 :: steps]]
+        return jnp.concatenate(parts)
+
+    return jax.tree.map(select, first, after)
 
 
 def _one_earlier(first: PyTree, after: PyTree, *, reverse: bool) -> PyTree:
