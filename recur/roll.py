@@ -10,6 +10,7 @@ from recur.fast.choice import (
     Implementation,
     check_implementation,
     chunk_steps,
+    even_steps,
     take_apart,
 )
 from recur.fast.chunks import Walk, chunked_roll
@@ -234,7 +235,7 @@ def _chunked(
     *,
     length: int,
 ) -> tuple[PyTree, PyTree]:
-    walk = Walk(length, min(chunk, length), reverse)
+    walk = Walk(length, even_steps(length, chunk), reverse)
     return chunked_roll(parts, params, carry, *inputs, anew, walk)
 
 

@@ -80,7 +80,7 @@ def take_apart(
 
 
 def chunk_steps(carry: PyTree) -> int:
-    """How many steps are done at once.
+    """How many steps are done at once, at most.
 
     Example:
       >>> chunk_steps(jnp.zeros((32, 256)))
@@ -88,6 +88,20 @@ def chunk_steps(carry: PyTree) -> int:
     """
     shapes = [jnp.shape(a)[:-1] for a in jax.tree.leaves(carry)]
     return max(1, CHUNK // max(1, *map(math.prod, shapes), 1))
+
+
+def even_steps(length: int, most: int) -> int:
+    """How many at once, so that no shorter chunk is left over, if not far fewer do.
+
+    A chunk left over is compiled apart, and all that is kept is copied to join it.
+
+    Example:
+      >>> even_steps(100, 16), even_steps(127, 16), even_steps(5, 16)
+      (10, 16, 5)
+    """
+    most = min(most, length)
+    even = (n for n in range(most, most // 2, -1) if length % n == 0)
+    return next(even, most)
 
 
 def _own(step: Any, params: PyTree, carry: PyTree) -> Parts | None:

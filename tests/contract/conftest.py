@@ -3,6 +3,7 @@
 import pytest
 
 import recur
+from recur import roll
 from recur.fast import choice
 from tests.cases import CASES
 
@@ -26,4 +27,5 @@ def case(request, monkeypatch):
     monkeypatch.setitem(recur.unroll.__kwdefaults__, "implementation", implementation)
     # Chunks of a few steps, so that there are several, and one that is shorter.
     monkeypatch.setattr(choice, "CHUNK", 6)
+    monkeypatch.setattr(roll, "even_steps", min)
     return row

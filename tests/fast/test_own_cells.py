@@ -12,7 +12,7 @@ from recur.cells.elman_parts import ElmanParts
 from recur.cells.gru_parts import ResetAfterParts, ResetBeforeParts
 from recur.cells.lstm_parts import LSTMParts
 from recur.fast import choice
-from recur.fast.choice import check_implementation, chunk_steps
+from recur.fast.choice import check_implementation, chunk_steps, even_steps
 from tests.contract.data import TOLERANCE, assert_close, random_like, weigh
 
 B, T, N, H = 3, 6, 4, 5
@@ -111,3 +111,12 @@ def test_unknown_implementations_are_refused():
 def test_chunks_are_at_least_a_step():
     assert chunk_steps(jnp.zeros((10**4, 10**3))) == 1
     assert chunk_steps(()) > 1
+    assert even_steps(7, 1) == 1
+
+
+def test_chunks_are_even_where_that_costs_little():
+    for length in range(1, 60):
+        for most in range(1, 20):
+            steps, least = even_steps(length, most), min(most, length) // 2
+            fit = max(n for n in range(1, most + 1) if length % n == 0)
+            assert steps == (fit if fit > least else min(most, length))
