@@ -126,7 +126,7 @@ def unroll(
     segment = segment_steps("unroll", memory, length)
     roll = _roll if _unhashable(advance) else _compiled_roll
     options |= {"length": length, "segment": segment, "time_major": time_major}
-    options["chunk"] = chunk_steps(carry)
+    options["chunk"] = chunk_steps(carry, length)
     return roll(advance, params, carry, xs, seen, anew, **options)
 
 

@@ -20,6 +20,10 @@ CHUNK = 2**9
 """Rows of all steps of a chunk together. With more, what a chunk keeps leaves the cache
 of a core; with less, adding to the gradients of the weights takes too long."""
 
+SHARES = 6
+"""Chunks that a sequence is cut into at least, or halves of CHUNK, if it is longer than
+one: what a chunk computes takes more memory than what is kept of as many steps."""
+
 ROWS = 2**6
 """The most rows for which taking a foreign step apart was quicker than the plain scan,
 which loses most of its time in writing gradients of weights at every step."""
@@ -79,15 +83,18 @@ def take_apart(
     return AnyStepParts(found), whole
 
 
-def chunk_steps(carry: PyTree) -> int:
+def chunk_steps(carry: PyTree, length: int) -> int:
     """How many steps are done at once, at most.
 
     Example:
-      >>> chunk_steps(jnp.zeros((32, 256)))
-      16
+      >>> chunk_steps(jnp.zeros((32, 256)), 1000), chunk_steps(jnp.zeros((32, 256)), 60)
+      (16, 10)
     """
     shapes = [jnp.shape(a)[:-1] for a in jax.tree.leaves(carry)]
-    return max(1, CHUNK // max(1, *map(math.prod, shapes), 1))
+    rows = max(1, *map(math.prod, shapes), 1)
+    share = max(CHUNK // 2, rows * length // SHARES)
+    most = CHUNK if rows * length <= CHUNK else min(CHUNK, share)
+    return max(1, most // rows)
 
 
 def even_steps(length: int, most: int) -> int:

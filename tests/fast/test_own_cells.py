@@ -109,8 +109,9 @@ def test_unknown_implementations_are_refused():
 
 
 def test_chunks_are_at_least_a_step():
-    assert chunk_steps(jnp.zeros((10**4, 10**3))) == 1
-    assert chunk_steps(()) > 1
+    assert chunk_steps(jnp.zeros((10**4, 10**3)), 10**3) == 1
+    assert chunk_steps((), 10**3) > 1
+    assert chunk_steps((), 0) > 0
     assert even_steps(7, 1) == 1
 
 
