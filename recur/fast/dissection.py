@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend import core
 
+from recur.fast.joined import split_joined
 from recur.jaxprs import inlined
 from recur.types import PyTree, Step
 
@@ -63,6 +64,7 @@ def dissect(step: Step, params: PyTree, carry: PyTree, x: PyTree) -> Dissection 
       ['tanh']
     """
     closed, shapes = inlined(step, params, carry, x)
+    closed = split_joined(closed, _joining(closed.jaxpr, params, carry))
     jaxpr = closed.jaxpr
     eqns = _needed(jaxpr.eqns, jaxpr.outvars)
     groups = _split(jaxpr.invars, params, carry)
@@ -75,6 +77,9 @@ def dissect(step: Step, params: PyTree, carry: PyTree, x: PyTree) -> Dissection 
         if (weight := _weight(e, level)) is not None
     ]
     chained = {id(e) for p in products for e in p.chain}
+    for e in eqns:
+        if _spreads(e, level) and _all_early(e, users, level, chained, jaxpr.outvars):
+            level[e.outvars[0]] = INPUT
     marked = {id(p.eqn) for p in products}
     floating = all(_is_floating(a) for a in jax.tree.leaves((carry, shapes)))
     if not (products and groups[INPUT] and floating) or _custom(jaxpr):
@@ -95,6 +100,18 @@ def dissect(step: Step, params: PyTree, carry: PyTree, x: PyTree) -> Dissection 
         outputs=jaxpr.outvars,
         structure=jax.tree.structure(shapes),
     )
+
+
+def _joining(jaxpr: Any, params: PyTree, carry: PyTree) -> Callable[[Any], bool]:
+    """Tells which equations join an input with something of the carry."""
+    groups = _split(jaxpr.invars, params, carry)
+    level = _levels(jaxpr.eqns, jaxpr.constvars, groups)
+
+    def joins(eqn: Any) -> bool:
+        levels = {_level(level, [v]) for v in eqn.invars}
+        return eqn.primitive.name == "concatenate" and {INPUT, CARRY} <= levels
+
+    return joins
 
 
 def _needed(eqns: list[Any], outputs: list[Any]) -> list[Any]:
@@ -179,6 +196,26 @@ def _is_affine(eqn: Any, v: Any, level: dict[Any, int]) -> bool:
         and len(others) == 1
         and not numbers
         and _level(level, others) < CARRY
+    )
+
+
+def _spreads(eqn: Any, level: dict[Any, int]) -> bool:
+    """Whether an equation repeats params, such as a bias for each row."""
+    sizes = [math.prod(v.aval.shape) for v in (*eqn.invars[:1], *eqn.outvars)]
+    larger = eqn.primitive.name == "broadcast_in_dim" and sizes[0] < sizes[-1]
+    return larger and _level(level, eqn.outvars) == PARAMS
+
+
+def _all_early(
+    eqn: Any, users: dict, level: dict[Any, int], chained: set[int], outputs: list[Any]
+) -> bool:
+    """Whether all that use it are done for many steps at once.
+
+    Then it is too, for its gradient to be summed over steps and rows in one go.
+    """
+    (v,) = eqn.outvars
+    return v not in outputs and all(
+        id(e) in chained or _level(level, e.outvars) == INPUT for e in users[v]
     )
 
 

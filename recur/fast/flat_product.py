@@ -23,7 +23,7 @@ def flat_product(eqn: Any, inputs: list[Any]) -> list[Array]:
     Returns:
       The product, alone in a list.
     """
-    if not _is_plain(eqn, *inputs):
+    if not is_plain(eqn, *inputs):
         return run_alone(eqn, inputs)
 
     @custom_vmap
@@ -40,7 +40,8 @@ def flat_product(eqn: Any, inputs: list[Any]) -> list[Array]:
     return [product(*inputs)]
 
 
-def _is_plain(eqn: Any, x: Any, w: Any) -> bool:
+def is_plain(eqn: Any, x: Any, w: Any) -> bool:
+    """Whether a ``dot_general`` is ``x @ w``, with any axes of rows."""
     (left, right), batch = eqn.params["dimension_numbers"]
     plain_axes = left == (x.ndim - 1,) and right == (0,) and batch == ((), ())
     return plain_axes and w.ndim == 2

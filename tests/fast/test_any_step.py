@@ -61,6 +61,22 @@ def joined(params, carry, x):
     return h, h
 
 
+def joined_thrice(params, carry, x):
+    """With the input in the middle, and a join that no product sees."""
+    w, v = params
+    both = jnp.concatenate([carry, x, 2.0 * carry], axis=-1)
+    h = jnp.tanh(0.3 * (both @ w)) - 0.3 * jnp.tanh(both @ v)
+    return h, jnp.concatenate([h, x], axis=0)
+
+
+def biases(params, carry, x):
+    """One for the sum, one for the rest, and one that is put out as it is."""
+    w, u, b, d, e = params
+    b, d, e = (jnp.broadcast_to(a, carry.shape) for a in (b, d, e))
+    h = jnp.tanh(x @ w + (carry @ u + b)) + 0.1 * d * carry
+    return h, (h, e)
+
+
 STEPS = {
     "lstm": (lstm, drawn((N, 4 * H), (H, 4 * H), (4 * H,)), drawn((B, H), (B, H))),
     "two-products": (
@@ -69,7 +85,13 @@ STEPS = {
         *drawn((B, H)),
     ),
     "weight-on-the-left": (weight_on_the_left, *drawn((N, N)), *drawn((N,))),
+    "biases": (biases, drawn((N, H), (H, H), (H,), (H,), (H,)), *drawn((B, H))),
     "joined": (joined, *drawn((N + H, H)), *drawn((B, H))),
+    "joined-thrice": (
+        joined_thrice,
+        drawn((N + 2 * N, N), (N + 2 * N, N)),
+        *drawn((B, N)),
+    ),
 }
 
 
@@ -130,6 +152,17 @@ def test_one_argument_may_move_alone(name, argument):
 
     both = [loss(way)(params, carry, xs) for way in ("chunked", "scan")]
     assert_close(*both)
+
+
+def test_what_multiplies_the_input_is_done_for_many_steps_at_once(taken_apart):
+    _, params, carry = STEPS["joined"]
+    step = lambda *args: joined(*args)  # A new one, which no test has compiled.
+    recur.unroll(step, params, carry, jnp.ones((T, B, N)), implementation="chunked")
+    (found,) = taken_apart
+    (product,) = found.products
+    assert product.eqn.invars[product.weight].aval.shape == (H, H)
+    names = [eqn.primitive.name for eqn in found.of_input]
+    assert names.count("dot_general") == 1
 
 
 def test_flags_are_obeyed(taken_apart):
