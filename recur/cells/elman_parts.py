@@ -70,4 +70,5 @@ def elman_parts(
     if params[0].dtype != params[1].dtype:
         return None
     known = any(activation is g for g in SLOPES)  # Not all activations can be hashed.
+    # Never joined: unlike an LSTM's, its products are no quicker so.
     return ElmanParts(False, compute_dtype, activation) if known else None

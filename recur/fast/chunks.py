@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur.fast.keeping import keeping_scan
+from recur.fast.onward import any_flag, roll_forward, roll_keeping, settled
 from recur.fast.parts import Chunk, Parts
 from recur.fast.tangents import filled, without_zeros
 from recur.flags import Flags, steer
@@ -55,13 +55,13 @@ def chunked_roll(
 
     @jax.custom_jvp
     def roll(weights: Any, carry: Any, xs: Any, anew: Any, flags: Flags) -> Any:
-        through = partial(_forward, parts, weights, anew, walk.reverse)
-        return _settled(_chunks(through, carry, (xs, flags), walk))
+        through = partial(roll_forward, parts, weights, anew, walk.reverse)
+        return settled(_chunks(through, carry, (xs, flags), walk))
 
     def roll_jvp(primals: Any, tangents: Any) -> Any:
         weights, carry, xs, anew, flags = primals
         dweights, dcarry, dxs, danew, _ = without_zeros(tangents)
-        through = partial(_keeping, parts, weights, anew, walk.reverse)
+        through = partial(roll_keeping, parts, weights, anew, walk.reverse)
         # What is kept takes the place of projected inputs only if these are all there.
         whole = walk._replace(steps=walk.length) if parts.in_place else walk
         last, (ys, kept, met) = _chunks(through, carry, (xs, flags), whole)
@@ -73,90 +73,10 @@ def chunked_roll(
         number = jnp.arange(walk.length) // walk.steps
         steps = number, xs, dxs, flags, kept, met
         dlast, dys = _chunks(_recomputed(through), filled(carry, dcarry), steps, walk)
-        return _settled((last, ys)), (dlast, dys)
+        return settled((last, ys)), (dlast, dys)
 
     roll.defjvp(roll_jvp, symbolic_zeros=True)
     return roll(parts.prepare(params), carry, xs, anew, flags)
-
-
-def _forward(
-    parts: Parts,
-    weights: PyTree,
-    anew: PyTree,
-    reverse: bool,
-    carry: PyTree,
-    inputs: tuple[PyTree, Flags],
-    *,
-    length: int,
-) -> tuple[PyTree, PyTree]:
-    xs, flags = inputs
-    inputs = parts.project(weights, xs), flags
-    step = partial(_step, parts, weights, anew, reverse)
-    scan = partial(jax.lax.scan, xs=inputs, length=length, reverse=reverse)
-    if not parts.lands_again:
-        return scan(lambda carry, inputs: step(carry, inputs)[:2], carry)
-
-    def writing(carries: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
-        carry, *_ = carries
-        new, y, kept, _ = step(carry, inputs)
-        return (new, carry, kept), y
-
-    first = jax.tree.map(lambda a: a[0], inputs[0])
-    nothing = jax.eval_shape(parts.gate, weights, carry, first)
-    nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), nothing)
-    (_, carry, kept), ys = scan(writing, (carry, carry, nothing))
-    at_end = jax.tree.map(lambda a: a[0 if reverse else -1], flags)
-    land = partial(parts.land, weights, kept=kept)
-    carry, _ = steer(at_end, anew, reverse=reverse)(land, carry)
-    return carry, ys
-
-
-def _keeping(
-    parts: Parts,
-    weights: PyTree,
-    anew: PyTree,
-    reverse: bool,
-    carry: PyTree,
-    inputs: tuple[PyTree, Flags],
-    *,
-    length: int,
-) -> tuple[PyTree, PyTree]:
-    """Rolls forwards as well; of each step keeps ``kept`` and where the next starts."""
-
-    def roll(
-        in_place: bool, weights: Any, anew: Any, carry: Any, xs: Any, flags: Flags
-    ) -> Any:
-        def body(carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree, PyTree]:
-            new, y, kept, start = _step(parts, weights, anew, reverse, carry, inputs)
-            # Without flags, where a step starts is where the one before ended.
-            return new, (y, start if any_flag(flags) else new), kept
-
-        zs = parts.project(weights, xs)
-        scan = partial(keeping_scan, body, carry, (zs, flags), in_place=in_place)
-        carry, (ys, met), kept = scan(length=length, reverse=reverse)
-        return _settled((carry, (ys, kept, met)))
-
-    once = jax.custom_jvp(partial(roll, parts.in_place))
-    # Whoever differentiates this too would copy what is kept of all steps at each.
-    once.defjvp(partial(jax.jvp, partial(roll, False)))
-    return once(weights, anew, carry, *inputs)
-
-
-def _step(
-    parts: Parts,
-    weights: PyTree,
-    anew: PyTree,
-    reverse: bool,
-    carry: PyTree,
-    inputs: tuple[PyTree, Flags],
-) -> tuple[PyTree, ...]:
-    z, flags = inputs
-
-    def advance(start: PyTree) -> tuple[PyTree, ...]:
-        kept = parts.gate(weights, start, z)
-        return *parts.land(weights, start, kept), kept, start
-
-    return steer(flags, anew, reverse=reverse)(advance, carry)
 
 
 def _tangent(
@@ -185,17 +105,6 @@ def _tangent(
         return steered(lambda start: parts.tangent(weights, start, linear), dcarry)
 
     return jax.lax.scan(body, dcarry, (linear, flags), length=length, reverse=reverse)
-
-
-def _settled(outputs: PyTree) -> PyTree:
-    # Under vmap, JAX takes it for granted that a function and its derivative put out
-    # their batch axis at the same place: a reshape always puts it first.
-    return jax.tree.map(lambda a: a.reshape(1, *a.shape).reshape(a.shape), outputs)
-
-
-def any_flag(flags: Flags) -> bool:
-    """Whether some steps do nothing or start anew."""
-    return flags.valid is not None or flags.reset is not None
 
 
 def _entering(first: PyTree, after: PyTree, walk: Walk) -> PyTree:

@@ -1,0 +1,107 @@
+"""The way onward through some steps of a step taken apart."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from recur.fast.keeping import keeping_scan
+from recur.fast.parts import Parts
+from recur.flags import Flags, steer
+from recur.types import PyTree
+
+
+def roll_forward(
+    parts: Parts,
+    weights: PyTree,
+    anew: PyTree,
+    reverse: bool,
+    carry: PyTree,
+    inputs: tuple[PyTree, Flags],
+    *,
+    length: int,
+) -> tuple[PyTree, PyTree]:
+    """Rolls some steps, and keeps nothing of them."""
+    xs, flags = inputs
+    inputs = parts.project(weights, xs), flags
+    step = partial(_step, parts, weights, anew, reverse)
+    scan = partial(jax.lax.scan, xs=inputs, length=length, reverse=reverse)
+    if not parts.lands_again:
+        return scan(lambda carry, inputs: step(carry, inputs)[:2], carry)
+
+    def writing(carries: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
+        carry, *_ = carries
+        new, y, kept, _ = step(carry, inputs)
+        return (new, carry, kept), y
+
+    first = jax.tree.map(lambda a: a[0], inputs[0])
+    nothing = jax.eval_shape(parts.gate, weights, carry, first)
+    nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), nothing)
+    (_, carry, kept), ys = scan(writing, (carry, carry, nothing))
+    at_end = jax.tree.map(lambda a: a[0 if reverse else -1], flags)
+    land = partial(parts.land, weights, kept=kept)
+    carry, _ = steer(at_end, anew, reverse=reverse)(land, carry)
+    return carry, ys
+
+
+def roll_keeping(
+    parts: Parts,
+    weights: PyTree,
+    anew: PyTree,
+    reverse: bool,
+    carry: PyTree,
+    inputs: tuple[PyTree, Flags],
+    *,
+    length: int,
+) -> tuple[PyTree, PyTree]:
+    """Rolls them too, and keeps of each step ``kept`` and where the next one starts."""
+
+    def roll(
+        in_place: bool, weights: Any, anew: Any, carry: Any, xs: Any, flags: Flags
+    ) -> Any:
+        def body(carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree, PyTree]:
+            new, y, kept, start = _step(parts, weights, anew, reverse, carry, inputs)
+            # Without flags, where a step starts is where the one before ended.
+            return new, (y, start if any_flag(flags) else new), kept
+
+        zs = parts.project(weights, xs)
+        scan = partial(keeping_scan, body, carry, (zs, flags), in_place=in_place)
+        carry, (ys, met), kept = scan(length=length, reverse=reverse)
+        return settled((carry, (ys, kept, met)))
+
+    once = jax.custom_jvp(partial(roll, parts.in_place))
+    # Whoever differentiates this too would copy what is kept of all steps at each.
+    once.defjvp(partial(jax.jvp, partial(roll, False)))
+    return once(weights, anew, carry, *inputs)
+
+
+def _step(
+    parts: Parts,
+    weights: PyTree,
+    anew: PyTree,
+    reverse: bool,
+    carry: PyTree,
+    inputs: tuple[PyTree, Flags],
+) -> tuple[PyTree, ...]:
+    z, flags = inputs
+
+    def advance(start: PyTree) -> tuple[PyTree, ...]:
+        kept = parts.gate(weights, start, z)
+        return *parts.land(weights, start, kept), kept, start
+
+    return steer(flags, anew, reverse=reverse)(advance, carry)
+
+
+def settled(outputs: PyTree) -> PyTree:
+    """Gives arrays as they are, under ``jax.vmap`` with their batch axis in front.
+
+    JAX takes it for granted that a function and its rule of differentiation put out
+    their batch axis at the same place. A reshape always puts it first.
+    """
+    return jax.tree.map(lambda a: a.reshape(1, *a.shape).reshape(a.shape), outputs)
+
+
+def any_flag(flags: Flags) -> bool:
+    """Whether some steps do nothing or start anew."""
+    return flags.valid is not None or flags.reset is not None
