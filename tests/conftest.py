@@ -12,8 +12,15 @@ def pytest_addoption(parser):
     parser.addoption(
         "--brief",
         action="store_true",
-        help="hold a few cells to the contract, one of each kind, instead of all",
+        help="hold a few cells to the contract, one of each kind, instead of all, and "
+        "leave out what takes long",
     )
+
+
+def pytest_runtest_setup(item):
+    """Skips what is marked ``once`` where it has run on another Python."""
+    if item.get_closest_marker("once") and item.config.getoption("--brief"):
+        pytest.skip("--brief: this takes long, and runs on one Python only")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
+@pytest.mark.once
 @each_notebook
 def test_runs_in_a_fresh_kernel(path: Path):
     notebook = nbformat.read(path, as_version=4)

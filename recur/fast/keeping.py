@@ -15,19 +15,19 @@ from recur.types import Array, PyTree
 
 
 @dataclass(frozen=True)
-class _Places:
-    """Where a step leaves its values, counted after the inputs that it reads.
+class _Values:
+    """What a step reads and puts out: its inputs, then ``y``, then what it keeps.
 
     Args:
-      over: For each input whose place is taken, by which value.
-      stacked: The others, each once.
-      same: For each leaf that the step puts out, the input or value it is.
+      shapes: Of all of them.
+      same: For each leaf that it puts out, the first of them that it is.
+      of_y: How many of these leaves are of ``y``.
       tree: The structure of these leaves.
     """
 
-    over: dict[int, int]
-    stacked: list[int]
+    shapes: list[Any]
     same: list[int]
+    of_y: int
     tree: Any
 
 
@@ -63,64 +63,62 @@ def keeping_scan(
       Array([0., 2., 4.], dtype=float32)
     """
     leaves, structure = jax.tree.flatten(xs)
-    places = _find_places(body, carry, leaves, structure, in_place)
-    over = places.over
-    taken = {n: leaves[n] for n in over}
-    read = {n: a for n, a in enumerate(leaves) if n not in over}
+    inputs = len(leaves)
+    seen = _look(body, carry, leaves, structure)
+    over = _places(seen, inputs) if in_place else {}
+    there = {*range(inputs), *over.values()}
+    stacked = [n for n in dict.fromkeys(seen.same) if n not in there]
 
-    def step(state: Any, inputs: Any) -> tuple[Any, list[Array]]:
-        (carry, taken), (t, read) = state, inputs
+    def step(state: Any, xs: Any) -> tuple[Any, list[Array]]:
+        (carry, taken), (t, read) = state, xs
         here = read | {n: _at(a, t) for n, a in taken.items()}
-        here = [here[n] for n in range(len(leaves))]
+        here = [here[n] for n in range(inputs)]
         carry, *out = body(carry, structure.unflatten(here))
         values = here + jax.tree.leaves(out)
         taken = {n: _put(a, values[over[n]], t) for n, a in taken.items()}
-        return (carry, taken), [values[n] for n in places.stacked]
+        return (carry, taken), [values[n] for n in stacked]
 
-    (carry, taken), stacked = jax.lax.scan(
-        step, (carry, taken), (jnp.arange(length), read), length=length, reverse=reverse
-    )
-    found = read | dict(zip(places.stacked, stacked, strict=True))
-    found |= {over[n]: a for n, a in taken.items()}
-    ys, kept = places.tree.unflatten([found[n] for n in places.same])
+    read = {n: a for n, a in enumerate(leaves) if n not in over}
+    first, xs = (carry, {n: leaves[n] for n in over}), (jnp.arange(length), read)
+    (carry, taken), rows = jax.lax.scan(step, first, xs, length, reverse)
+    found = read | {over[n]: a for n, a in taken.items()}
+    found |= dict(zip(stacked, rows, strict=True))
+    ys, kept = seen.tree.unflatten([found[n] for n in seen.same])
     return carry, ys, kept
 
 
-def _find_places(
-    body: Callable,
-    carry: PyTree,
-    leaves: list[Array],
-    structure: Any,
-    in_place: bool,
-) -> _Places:
-    same, tree, of_y = [], None, 0
+def _look(
+    body: Callable, carry: PyTree, leaves: list[Array], structure: Any
+) -> _Values:
+    """Traces one step, to see which of its values are one and the same."""
+    seen: dict[str, Any] = {}
 
     def probe(carry: PyTree, here: list[Array]) -> list[Array]:
-        nonlocal same, tree, of_y
         _, *out = body(carry, structure.unflatten(here))
-        of_y = len(jax.tree.leaves(out[0]))
-        out, tree = jax.tree.flatten(out)
+        seen["of_y"] = len(jax.tree.leaves(out[0]))
+        out, seen["tree"] = jax.tree.flatten(out)
         values = here + out
-        same = [[v is w for w in values].index(True) for v in out]
+        seen["same"] = [[v is w for w in values].index(True) for v in out]
         return values
 
     one = [jax.ShapeDtypeStruct(a.shape[1:], a.dtype) for a in leaves]
-    values = jax.eval_shape(probe, carry, one)
-    free = [n for n in range(len(leaves)) if in_place and n not in same]
-    over, stacked = {}, [n for n in same[:of_y] if n >= len(leaves)]
-    for n in same[of_y:]:
-        if n < len(leaves) or n in stacked or n in over.values():
-            continue
-        place = next((p for p in free if _alike(values[p], values[n])), None)
-        if place is None:
-            stacked.append(n)
-        else:
-            free.remove(place)
+    return _Values(jax.eval_shape(probe, carry, one), **seen)
+
+
+def _places(seen: _Values, inputs: int) -> dict[int, int]:
+    """Tells by which value that is only kept the place of which input is taken."""
+    over: dict[int, int] = {}
+    free = [n for n in range(inputs) if n not in seen.same]
+    put_out = {*range(inputs), *seen.same[: seen.of_y]}
+    for n in dict.fromkeys(seen.same):
+        fits = (p for p in free if p not in over and _alike(seen.shapes, p, n))
+        if n not in put_out and (place := next(fits, None)) is not None:
             over[place] = n
-    return _Places(over, list(dict.fromkeys(stacked)), same, tree)
+    return over
 
 
-def _alike(a: Any, b: Any) -> bool:
+def _alike(shapes: list[Any], p: int, n: int) -> bool:
+    a, b = shapes[p], shapes[n]
     return a.shape == b.shape and a.dtype == b.dtype
 
 

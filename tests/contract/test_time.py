@@ -117,6 +117,7 @@ def test_every_cell(case):
     check_few(case)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("third", range(3))
 def test_every_plan(third):
     simple = next(case for case in CASES if case.name == "user-cell")
