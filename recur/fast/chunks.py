@@ -65,14 +65,17 @@ def chunked_roll(
         # What is kept takes the place of projected inputs only if these are all there.
         whole = walk._replace(steps=walk.length) if parts.in_place else walk
         last, (ys, kept, met) = _chunks(through, carry, (xs, flags), whole)
-        entering = None if any_flag(flags) else _entering(carry, met, walk)
+        steps, reverse = walk.steps, walk.reverse
+        entering = None
+        if not any_flag(flags):
+            entering = _entering(carry, met, steps, reverse=reverse)
         through = partial(
             *(_tangent, parts, weights, dweights, filled(anew, danew), entering),
-            walk.reverse,
+            reverse,
         )
-        number = jnp.arange(walk.length) // walk.steps
-        steps = number, xs, dxs, flags, kept, met
-        dlast, dys = _chunks(_recomputed(through), filled(carry, dcarry), steps, walk)
+        number = jnp.arange(walk.length) // steps
+        inputs = number, xs, dxs, flags, kept, met
+        dlast, dys = _chunks(_recomputed(through), filled(carry, dcarry), inputs, walk)
         return settled((last, ys)), (dlast, dys)
 
     roll.defjvp(roll_jvp, symbolic_zeros=True)
@@ -96,7 +99,7 @@ def _tangent(
         chunk = Chunk(xs, met, kept, None)
     else:
         first = jax.tree.map(lambda a: a[number[0]], entering)
-        chunk = Chunk(xs, _one_earlier(first, met, reverse=reverse), kept, met)
+        chunk = Chunk(xs, _entering(first, met, 1, reverse=reverse), kept, met)
     linear = parts.linearize(weights, dweights, chunk, dxs)
 
     def body(dcarry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
@@ -107,21 +110,12 @@ def _tangent(
     return jax.lax.scan(body, dcarry, (linear, flags), length=length, reverse=reverse)
 
 
-def _entering(first: PyTree, after: PyTree, walk: Walk) -> PyTree:
-    """The carry that enters each chunk, from those after all steps."""
-    steps, reverse = walk.steps, walk.reverse
+def _entering(first: PyTree, after: PyTree, steps: int, *, reverse: bool) -> PyTree:
+    """The carry that enters each chunk of ``steps``, from those after all steps."""
 
-    def select(first: Any, after: Any) -> Any:
-        parts = [after[steps::steps], first[None]]
-        parts = parts if reverse else [first[None], after[steps - 1 :: steps]]
-        return jnp.concatenate(parts)
-
-    return jax.tree.map(select, first, after)
-
-
-def _one_earlier(first: PyTree, after: PyTree, *, reverse: bool) -> PyTree:
     def shift(first: Any, after: Any) -> Any:
-        parts = [after[1:], first[None]] if reverse else [first[None], after[:-1]]
+        parts = [after[steps::steps], first[None]]
+        parts = parts if reverse else [first[None], after[steps - 1 : -1 : steps]]
         return jnp.concatenate(parts)
 
     return jax.tree.map(shift, first, after)
