@@ -7,6 +7,7 @@ from typing import Any
 import jax
 
 from recur.fast.choice import (
+    ChunkSteps,
     Implementation,
     check_implementation,
     chunk_steps,
@@ -180,7 +181,7 @@ def _roll(
     time_major: bool,
     segment: int | None,
     implementation: Implementation,
-    chunk: int,
+    chunk: ChunkSteps,
     scan_unroll: int,
 ) -> tuple[PyTree, PyTree]:
     xs = blank(flags.valid, xs if time_major else swap_time_batch(xs))
@@ -229,13 +230,13 @@ def _chunked(
     params: PyTree,
     anew: PyTree,
     reverse: bool,
-    chunk: int,
+    chunk: ChunkSteps,
     carry: PyTree,
     inputs: tuple[PyTree, Flags],
     *,
     length: int,
 ) -> tuple[PyTree, PyTree]:
-    walk = Walk(length, even_steps(length, chunk), reverse)
+    walk = Walk(length, reverse, *(even_steps(length, most) for most in chunk))
     return chunked_roll(parts, params, carry, *inputs, anew, walk)
 
 

@@ -102,12 +102,12 @@ class ResetAfterParts(_Parts):
         starts, (t, n, q) = chunk.starts, chunk.kept
         r, z = _gates(t)
         dx_rz, dx_n = self.driven(weights, dweights, chunk, dxs)
-        drive = jnp.concatenate([dx_rz, jnp.zeros_like(dx_n)], axis=-1)
+        dq = jnp.zeros_like(dx_n)
+        if dweights.b_hn is not None:
+            dq = add_bias(dq, dweights.b_hn)
+        drive = jnp.concatenate([dx_rz, dq], axis=-1)
         if dweights.w_hh is not None:
             drive += matmul(starts, dweights.w_hh, self.compute_dtype)
-        if dweights.b_hn is not None:
-            db = jnp.pad(dweights.b_hn, (2 * n.shape[-1], 0))
-            drive = add_bias(drive, db)
         of_n = (1 - z) * (1 - n**2)
         beside = jnp.concatenate([of_n * q, starts.astype(n.dtype) - n], axis=-1)
         slopes = jnp.concatenate([0.5 * (1 - t**2) * beside, of_n * r], axis=-1)

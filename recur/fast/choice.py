@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,10 @@ IMPLEMENTATIONS = ("auto", "chunked", "scan")
 CHUNK = 2**9
 """Rows of all steps of a chunk together. With more, what a chunk keeps leaves the cache
 of a core; with less, adding to the gradients of the weights takes too long."""
+
+ONWARD = 2**17
+"""Entries of a carry, in all rows of all steps of a chunk of which nothing is kept. XLA
+runs products of few entries on one core, and of too many the cache holds nothing."""
 
 SHARES = 6
 """Chunks that a sequence is cut into at least, or halves of CHUNK, if it is longer than
@@ -83,18 +87,34 @@ def take_apart(
     return AnyStepParts(found), whole
 
 
-def chunk_steps(carry: PyTree, length: int) -> int:
+class ChunkSteps(NamedTuple):
     """How many steps are done at once, at most.
 
-    Example:
-      >>> chunk_steps(jnp.zeros((32, 256)), 1000), chunk_steps(jnp.zeros((32, 256)), 60)
-      (16, 10)
+    Args:
+      onward: Where nothing is kept for a derivative.
+      back: Where the derivative is taken.
     """
-    shapes = [jnp.shape(a)[:-1] for a in jax.tree.leaves(carry)]
-    rows = max(1, *map(math.prod, shapes), 1)
+
+    onward: int
+    back: int
+
+
+def chunk_steps(carry: PyTree, length: int) -> ChunkSteps:
+    """Cuts a sequence by the size of its carry.
+
+    Example:
+      >>> chunk_steps(jnp.zeros((32, 256)), 1000)
+      ChunkSteps(onward=16, back=16)
+      >>> chunk_steps(jnp.zeros((32, 256)), 60)
+      ChunkSteps(onward=16, back=10)
+    """
+    shapes = [jnp.shape(a) for a in jax.tree.leaves(carry)]
+    rows = max([1, *(math.prod(shape[:-1]) for shape in shapes)])
+    entries = max([1, *map(math.prod, shapes)])
     share = max(CHUNK // 2, rows * length // SHARES)
-    most = CHUNK if rows * length <= CHUNK else min(CHUNK, share)
-    return max(1, most // rows)
+    back = CHUNK if rows * length <= CHUNK else min(CHUNK, share)
+    onward = max(CHUNK, min(8 * CHUNK, ONWARD * rows // entries))
+    return ChunkSteps(max(1, onward // rows), max(1, back // rows))
 
 
 def even_steps(length: int, most: int) -> int:
