@@ -69,8 +69,8 @@ BESIDE = [
     *in_order(
         "fast",
         (
-            *("parts", "tangents", "keeping", "onward", "chunks", "flat_product"),
-            *("joined", "dissection", "any_step", "choice"),
+            *("shared_tanh", "parts", "tangents", "keeping", "onward", "chunks"),
+            *("flat_product", "joined", "dissection", "any_step", "choice"),
         ),
     ),
     *((f"cells.{name}", f"cells.{name}_parts") for name in ("elman", "gru", "lstm")),

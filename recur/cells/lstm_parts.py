@@ -19,6 +19,7 @@ import jax.numpy as jnp
 
 from recur.cells.one_product import OneProduct, Weights, are_arrays, many_rows
 from recur.fast.parts import Chunk
+from recur.fast.shared_tanh import shared_tanh
 from recur.linear import scale
 from recur.types import Array, DTypeLike
 
@@ -35,7 +36,7 @@ class LSTMParts(OneProduct):
 
     def gate(self, weights: Weights, start: Any, z: Array) -> Array:
         """Gives the ``tanh`` of everything that goes into the gates."""
-        return jnp.tanh(self.activate(weights, start.h, z))
+        return shared_tanh(self.activate(weights, start.h, z))
 
     def land(self, weights: Weights, start: Any, kept: Array) -> Any:
         """Opens and closes the gates."""

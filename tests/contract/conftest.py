@@ -27,5 +27,6 @@ def case(request, monkeypatch):
     monkeypatch.setitem(recur.unroll.__kwdefaults__, "implementation", implementation)
     # Chunks of a few steps, so that there are several, and one that is shorter.
     monkeypatch.setattr(choice, "CHUNK", 6)
+    monkeypatch.setattr(choice, "ONWARD", 0)
     monkeypatch.setattr(roll, "even_steps", min)
     return row

@@ -19,6 +19,7 @@ B, T, N, H = 2, 5, 3, 4
 @pytest.fixture(autouse=True)
 def _chunks_of_three(monkeypatch):
     monkeypatch.setattr(choice, "CHUNK", 3 * B)
+    monkeypatch.setattr(choice, "ONWARD", 0)
 
 
 def drawn(*shapes):

@@ -88,6 +88,7 @@ def test_a_step_that_was_overridden_is_another_step():
 
 def test_training_keeps_less_than_the_plain_scan(monkeypatch):
     monkeypatch.setattr(choice, "CHUNK", 16 * B)
+    monkeypatch.setattr(choice, "ONWARD", 0)
     cell, params, carry, _ = prepared("lstm")
     xs = jnp.zeros((256, B, N))
 
@@ -109,9 +110,16 @@ def test_unknown_implementations_are_refused():
 
 
 def test_chunks_are_at_least_a_step():
-    assert chunk_steps(jnp.zeros((10**4, 10**3)), 10**3) == 1
-    assert chunk_steps((), 10**3) > 1
-    assert chunk_steps((), 0) > 0
+    assert chunk_steps(jnp.zeros((10**4, 10**3)), 10**3) == (1, 1)
+    assert min(chunk_steps((), 10**3)) > 1
+    assert min(chunk_steps(jnp.zeros((4, 0)), 10**3)) > 1
+    assert min(chunk_steps((), 0)) > 0
+
+
+def test_more_is_done_at_once_onward_than_back_the_smaller_the_carry():
+    ahead = [chunk_steps(jnp.zeros((16, h)), 10**4).onward for h in (1, 64, 256, 999)]
+    assert ahead == sorted(ahead, reverse=True)
+    assert ahead[0] > ahead[-1] == chunk_steps(jnp.zeros((16, 999)), 10**4).back
     assert even_steps(7, 1) == 1
 
 

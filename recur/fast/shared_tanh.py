@@ -1,0 +1,58 @@
+r"""A tanh that XLA's CPU backend shares out among cores.
+
+.. math::
+    \tanh x \approx x\, \frac{P(x^2)}{Q(x^2)}, \qquad |x| \le 9
+
+XLA counts no arithmetic in its own tanh, so it takes a pass of it for one that waits
+for memory, and leaves that to one core below half a MiB. Written out, it is shared.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from recur.types import Array
+
+FEWEST, MOST = 2**15, 2**16
+"""Entries from which a second core is worth its call, and from which what it wrote is
+fetched back from its cache for as long as was saved."""
+
+SATURATED = 9.0
+"""Beyond, tanh is 1 in float32."""
+
+# Fitted in float64 for the least relative error, 2e-8.
+_P = (1.0, 1.33810276e-1, 3.49558865e-3, 2.06090263e-5, 1.33544737e-8)
+_Q = (1.0, 4.67143432e-1, 2.58769887e-2, 3.28563280e-4, 7.77650417e-7)
+
+
+@jax.custom_jvp
+def shared_tanh(x: Array) -> Array:
+    """Gives ``jnp.tanh(x)`` to rounding, on a CPU by all cores where that is quicker.
+
+    Example:
+      >>> shared_tanh(jnp.ones((2**8, 2**7)))[0, 0]
+      Array(0.7615942, dtype=float32)
+    """
+    if x.dtype != jnp.float32 or not FEWEST <= x.size < MOST:
+        return jnp.tanh(x)
+    return jax.lax.platform_dependent(x, cpu=_written_out, default=jnp.tanh)
+
+
+@shared_tanh.defjvp
+def _slope(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (x,), (dx,) = primals, tangents
+    t = shared_tanh(x)
+    return t, (1 - t**2) * dx
+
+
+def _written_out(x: Array) -> Array:
+    x = jnp.clip(x, -SATURATED, SATURATED)
+    square = x**2
+    return jnp.clip(x * _polynomial(_P, square) / _polynomial(_Q, square), -1, 1)
+
+
+def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
+    *others, total = coefficients
+    total = jnp.full_like(x, total)
+    for coefficient in reversed(others):
+        total = total * x + coefficient
+    return total
