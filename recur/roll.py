@@ -6,14 +6,8 @@ from typing import Any
 
 import jax
 
-from recur.fast.choice import (
-    ChunkSteps,
-    Implementation,
-    check_implementation,
-    chunk_steps,
-    even_steps,
-    take_apart,
-)
+from recur.fast import sizes
+from recur.fast.choice import Implementation, check_implementation, take_apart
 from recur.fast.chunks import Walk, chunked_roll
 from recur.fast.parts import Parts
 from recur.flags import Flags, blank, make_flags, steer
@@ -127,7 +121,7 @@ def unroll(
     segment = segment_steps("unroll", memory, length)
     roll = _roll if _unhashable(advance) else _compiled_roll
     options |= {"length": length, "segment": segment, "time_major": time_major}
-    options["chunk"] = chunk_steps(carry, length)
+    options["chunk"] = sizes.chunk_steps(carry, length)
     return roll(advance, params, carry, xs, seen, anew, **options)
 
 
@@ -181,7 +175,7 @@ def _roll(
     time_major: bool,
     segment: int | None,
     implementation: Implementation,
-    chunk: ChunkSteps,
+    chunk: int,
     scan_unroll: int,
 ) -> tuple[PyTree, PyTree]:
     xs = blank(flags.valid, xs if time_major else swap_time_batch(xs))
@@ -230,13 +224,13 @@ def _chunked(
     params: PyTree,
     anew: PyTree,
     reverse: bool,
-    chunk: ChunkSteps,
+    chunk: int,
     carry: PyTree,
     inputs: tuple[PyTree, Flags],
     *,
     length: int,
 ) -> tuple[PyTree, PyTree]:
-    walk = Walk(length, reverse, *(even_steps(length, most) for most in chunk))
+    walk = Walk(length, sizes.even_steps(length, chunk), reverse)
     return chunked_roll(parts, params, carry, *inputs, anew, walk)
 
 

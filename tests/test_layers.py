@@ -69,7 +69,15 @@ BESIDE = [
     *in_order(
         "fast",
         (
-            *("shared_tanh", "parts", "tangents", "keeping", "onward", "chunks"),
+            *(
+                "shared_tanh",
+                "sizes",
+                "parts",
+                "tangents",
+                "keeping",
+                "onward",
+                "chunks",
+            ),
             *("flat_product", "joined", "dissection", "any_step", "choice"),
         ),
     ),

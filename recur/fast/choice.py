@@ -2,10 +2,9 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 
 from recur.fast.any_step import AnyStepParts
 from recur.fast.dissection import Dissection, Product, dissect
@@ -15,18 +14,6 @@ from recur.types import PyTree, Step
 
 Implementation = Literal["auto", "chunked", "scan"]
 IMPLEMENTATIONS = ("auto", "chunked", "scan")
-
-CHUNK = 2**9
-"""Rows of all steps of a chunk together. With more, what a chunk keeps leaves the cache
-of a core; with less, adding to the gradients of the weights takes too long."""
-
-ONWARD = 2**17
-"""Entries of a carry, in all rows of all steps of a chunk of which nothing is kept. XLA
-runs products of few entries on one core, and of too many the cache holds nothing."""
-
-SHARES = 6
-"""Chunks that a sequence is cut into at least, or halves of CHUNK, if it is longer than
-one: what a chunk computes takes more memory than what is kept of as many steps."""
 
 ROWS = 2**6
 """The most rows for which taking a foreign step apart was quicker than the plain scan,
@@ -85,50 +72,6 @@ def take_apart(
     if found is None or (where_it_pays and not _pays(found)):
         return None, whole
     return AnyStepParts(found), whole
-
-
-class ChunkSteps(NamedTuple):
-    """How many steps are done at once, at most.
-
-    Args:
-      onward: Where nothing is kept for a derivative.
-      back: Where the derivative is taken.
-    """
-
-    onward: int
-    back: int
-
-
-def chunk_steps(carry: PyTree, length: int) -> ChunkSteps:
-    """Cuts a sequence by the size of its carry.
-
-    Example:
-      >>> chunk_steps(jnp.zeros((32, 256)), 1000)
-      ChunkSteps(onward=16, back=16)
-      >>> chunk_steps(jnp.zeros((32, 256)), 60)
-      ChunkSteps(onward=16, back=10)
-    """
-    shapes = [jnp.shape(a) for a in jax.tree.leaves(carry)]
-    rows = max([1, *(math.prod(shape[:-1]) for shape in shapes)])
-    entries = max([1, *map(math.prod, shapes)])
-    share = max(CHUNK // 2, rows * length // SHARES)
-    back = CHUNK if rows * length <= CHUNK else min(CHUNK, share)
-    onward = max(CHUNK, min(8 * CHUNK, ONWARD * rows // entries))
-    return ChunkSteps(max(1, onward // rows), max(1, back // rows))
-
-
-def even_steps(length: int, most: int) -> int:
-    """How many at once, so that no shorter chunk is left over, if not far fewer do.
-
-    A chunk left over is compiled apart, and all that is kept is copied to join it.
-
-    Example:
-      >>> even_steps(100, 16), even_steps(127, 16), even_steps(5, 16)
-      (10, 16, 5)
-    """
-    most = min(most, length)
-    even = (n for n in range(most, most // 2, -1) if length % n == 0)
-    return next(even, most)
 
 
 def _own(step: Any, params: PyTree, carry: PyTree) -> Parts | None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from recur.fast import sizes
 from recur.fast.onward import any_flag, roll_forward, roll_keeping, settled
 from recur.fast.parts import Chunk, Parts
 from recur.fast.tangents import filled, without_zeros
@@ -22,19 +23,11 @@ from recur.types import PyTree
 
 
 class Walk(NamedTuple):
-    """How a sequence is walked: from which end, and how many steps at once.
-
-    Args:
-      length: Steps in all.
-      reverse: Whether to begin at the end.
-      onward: Steps at once where nothing is kept for a derivative.
-      back: Steps at once where the derivative is taken.
-    """
+    """How a sequence is walked: ``steps`` at once, from which end."""
 
     length: int
+    steps: int
     reverse: bool
-    onward: int
-    back: int
 
 
 def chunked_roll(
@@ -55,25 +48,30 @@ def chunked_roll(
       xs: Time-major inputs, blank where a step is not valid.
       flags: Of each step.
       anew: What a reset starts from.
-      walk: Length, direction, and size of a chunk.
+      walk: Length, size of a chunk, and direction.
 
     Returns:
       ``(carry, ys)``.
     """
 
+    def onward(weights: Any, xs: Any) -> Walk:
+        zs = jax.eval_shape(parts.project, weights, xs)
+        return walk._replace(steps=sizes.onward_steps(zs, walk.length, walk.steps))
+
     @jax.custom_jvp
     def roll(weights: Any, carry: Any, xs: Any, anew: Any, flags: Flags) -> Any:
         through = partial(roll_forward, parts, weights, anew, walk.reverse)
-        return settled(_chunks(through, carry, (xs, flags), walk, walk.onward))
+        return settled(_chunks(through, carry, (xs, flags), onward(weights, xs)))
 
     def roll_jvp(primals: Any, tangents: Any) -> Any:
         weights, carry, xs, anew, flags = primals
         dweights, dcarry, dxs, danew, _ = without_zeros(tangents)
         through = partial(roll_keeping, parts, weights, anew, walk.reverse)
         # What is kept takes the place of projected inputs only if these are all there.
-        steps, reverse = walk.back, walk.reverse
-        at_once = walk.length if parts.in_place else walk.onward
-        last, (ys, kept, met) = _chunks(through, carry, (xs, flags), walk, at_once)
+        whole = walk._replace(steps=walk.length)
+        there = whole if parts.in_place else onward(weights, xs)
+        last, (ys, kept, met) = _chunks(through, carry, (xs, flags), there)
+        steps, reverse = walk.steps, walk.reverse
         entering = None
         if not any_flag(flags):
             entering = _entering(carry, met, steps, reverse=reverse)
@@ -84,7 +82,7 @@ def chunked_roll(
         number = jnp.arange(walk.length) // steps
         inputs = number, xs, dxs, flags, kept, met
         dcarry, through = filled(carry, dcarry), _recomputed(through)
-        dlast, dys = _chunks(through, dcarry, inputs, walk, steps)
+        dlast, dys = _chunks(through, dcarry, inputs, walk)
         return settled((last, ys)), (dlast, dys)
 
     roll.defjvp(roll_jvp, symbolic_zeros=True)
@@ -130,11 +128,8 @@ def _entering(first: PyTree, after: PyTree, steps: int, *, reverse: bool) -> PyT
     return jax.tree.map(shift, first, after)
 
 
-def _chunks(
-    function: Callable, carry: PyTree, xs: PyTree, walk: Walk, steps: int
-) -> Any:
-    options = {"length": walk.length, "steps": steps, "reverse": walk.reverse}
-    return through_segments(lambda f, **_: f, function, carry, xs, **options)
+def _chunks(function: Callable, carry: PyTree, xs: PyTree, walk: Walk) -> Any:
+    return through_segments(lambda f, **_: f, function, carry, xs, **walk._asdict())
 
 
 def _recomputed(function: Callable) -> Callable:

@@ -3,8 +3,7 @@
 import pytest
 
 import recur
-from recur import roll
-from recur.fast import choice
+from recur.fast import sizes
 from tests.cases import CASES
 
 # The plain scan knows nothing of cells, so a few rows tell whether it is right.
@@ -26,7 +25,7 @@ def case(request, monkeypatch):
         pytest.skip("--brief: this row is held to the contract on one Python only")
     monkeypatch.setitem(recur.unroll.__kwdefaults__, "implementation", implementation)
     # Chunks of a few steps, so that there are several, and one that is shorter.
-    monkeypatch.setattr(choice, "CHUNK", 6)
-    monkeypatch.setattr(choice, "ONWARD", 0)
-    monkeypatch.setattr(roll, "even_steps", min)
+    monkeypatch.setattr(sizes, "CHUNK", 6)
+    monkeypatch.setattr(sizes, "ONWARD", 0)
+    monkeypatch.setattr(sizes, "even_steps", min)
     return row

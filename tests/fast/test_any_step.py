@@ -9,7 +9,7 @@ import pytest
 from flax import linen as nn
 
 import recur
-from recur.fast import choice
+from recur.fast import choice, sizes
 from recur.fast.any_step import AnyStepParts
 from tests.contract.data import assert_close, quickly, random_like, weigh
 
@@ -18,8 +18,8 @@ B, T, N, H = 2, 5, 3, 4
 
 @pytest.fixture(autouse=True)
 def _chunks_of_three(monkeypatch):
-    monkeypatch.setattr(choice, "CHUNK", 3 * B)
-    monkeypatch.setattr(choice, "ONWARD", 0)
+    monkeypatch.setattr(sizes, "CHUNK", 3 * B)
+    monkeypatch.setattr(sizes, "ONWARD", 0)
 
 
 def drawn(*shapes):

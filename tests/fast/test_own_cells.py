@@ -11,8 +11,9 @@ import recur
 from recur.cells.elman_parts import ElmanParts
 from recur.cells.gru_parts import ResetAfterParts, ResetBeforeParts
 from recur.cells.lstm_parts import LSTMParts
-from recur.fast import choice
-from recur.fast.choice import check_implementation, chunk_steps, even_steps
+from recur.fast import sizes
+from recur.fast.choice import check_implementation
+from recur.fast.sizes import chunk_steps, even_steps, onward_steps
 from tests.contract.data import TOLERANCE, assert_close, random_like, weigh
 
 B, T, N, H = 3, 6, 4, 5
@@ -87,8 +88,8 @@ def test_a_step_that_was_overridden_is_another_step():
 
 
 def test_training_keeps_less_than_the_plain_scan(monkeypatch):
-    monkeypatch.setattr(choice, "CHUNK", 16 * B)
-    monkeypatch.setattr(choice, "ONWARD", 0)
+    monkeypatch.setattr(sizes, "CHUNK", 16 * B)
+    monkeypatch.setattr(sizes, "ONWARD", 0)
     cell, params, carry, _ = prepared("lstm")
     xs = jnp.zeros((256, B, N))
 
@@ -110,17 +111,16 @@ def test_unknown_implementations_are_refused():
 
 
 def test_chunks_are_at_least_a_step():
-    assert chunk_steps(jnp.zeros((10**4, 10**3)), 10**3) == (1, 1)
-    assert min(chunk_steps((), 10**3)) > 1
-    assert min(chunk_steps(jnp.zeros((4, 0)), 10**3)) > 1
-    assert min(chunk_steps((), 0)) > 0
-
-
-def test_more_is_done_at_once_onward_than_back_the_smaller_the_carry():
-    ahead = [chunk_steps(jnp.zeros((16, h)), 10**4).onward for h in (1, 64, 256, 999)]
-    assert ahead == sorted(ahead, reverse=True)
-    assert ahead[0] > ahead[-1] == chunk_steps(jnp.zeros((16, 999)), 10**4).back
+    assert chunk_steps(jnp.zeros((10**4, 10**3)), 10**3) == 1
+    assert chunk_steps((), 10**3) > 1
+    assert chunk_steps((), 0) > 0
     assert even_steps(7, 1) == 1
+
+
+def test_more_steps_are_done_at_once_onward_the_less_is_projected():
+    ahead = [onward_steps(jnp.zeros((96, 16, n)), 96, least=2) for n in (8, 900, 10**5)]
+    assert ahead[0] == 96 > ahead[1] > ahead[2] == 2
+    assert onward_steps((), 5, least=1) == 5
 
 
 def test_chunks_are_even_where_that_costs_little():
