@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur.fast import sizes
 from recur.fast.onward import any_flag, roll_forward, roll_keeping, settled
 from recur.fast.parts import Chunk, Parts
+from recur.fast.sizes import onward_steps
 from recur.fast.tangents import filled, without_zeros
 from recur.flags import Flags, steer
 from recur.memory import through_segments
@@ -54,23 +54,20 @@ def chunked_roll(
       ``(carry, ys)``.
     """
 
-    def onward(weights: Any, xs: Any) -> Walk:
-        zs = jax.eval_shape(parts.project, weights, xs)
-        return walk._replace(steps=sizes.onward_steps(zs, walk.length, walk.steps))
-
     @jax.custom_jvp
     def roll(weights: Any, carry: Any, xs: Any, anew: Any, flags: Flags) -> Any:
         through = partial(roll_forward, parts, weights, anew, walk.reverse)
-        return settled(_chunks(through, carry, (xs, flags), onward(weights, xs)))
+        zs = jax.eval_shape(parts.project, weights, xs)
+        onward = walk._replace(steps=onward_steps(zs, walk.length, walk.steps))
+        return settled(_chunks(through, carry, (xs, flags), onward))
 
     def roll_jvp(primals: Any, tangents: Any) -> Any:
         weights, carry, xs, anew, flags = primals
         dweights, dcarry, dxs, danew, _ = without_zeros(tangents)
         through = partial(roll_keeping, parts, weights, anew, walk.reverse)
         # What is kept takes the place of projected inputs only if these are all there.
-        whole = walk._replace(steps=walk.length)
-        there = whole if parts.in_place else onward(weights, xs)
-        last, (ys, kept, met) = _chunks(through, carry, (xs, flags), there)
+        whole = walk._replace(steps=walk.length) if parts.in_place else walk
+        last, (ys, kept, met) = _chunks(through, carry, (xs, flags), whole)
         steps, reverse = walk.steps, walk.reverse
         entering = None
         if not any_flag(flags):
@@ -81,8 +78,7 @@ def chunked_roll(
         )
         number = jnp.arange(walk.length) // steps
         inputs = number, xs, dxs, flags, kept, met
-        dcarry, through = filled(carry, dcarry), _recomputed(through)
-        dlast, dys = _chunks(through, dcarry, inputs, walk)
+        dlast, dys = _chunks(_recomputed(through), filled(carry, dcarry), inputs, walk)
         return settled((last, ys)), (dlast, dys)
 
     roll.defjvp(roll_jvp, symbolic_zeros=True)

@@ -22,7 +22,7 @@ one core; more leave the caches of all."""
 
 
 def chunk_steps(carry: PyTree, length: int) -> int:
-    """How many steps are done at once, at most.
+    """How many are done at once where the derivative is taken, at most.
 
     Example:
       >>> chunk_steps(jnp.zeros((32, 256)), 1000), chunk_steps(jnp.zeros((32, 256)), 60)
