@@ -89,7 +89,6 @@ def test_a_step_that_was_overridden_is_another_step():
 
 def test_training_keeps_less_than_the_plain_scan(monkeypatch):
     monkeypatch.setattr(sizes, "CHUNK", 16 * B)
-    monkeypatch.setattr(sizes, "ONWARD", 0)
     cell, params, carry, _ = prepared("lstm")
     xs = jnp.zeros((256, B, N))
 
