@@ -31,10 +31,6 @@ class ElmanParts(OneProduct):
 
     activation: Activation
 
-    def prepare(self, params: Any) -> Weights:
-        """Takes the weights as they are."""
-        return self.ready(*params)
-
     def gate(self, weights: Weights, start: Array, z: Array) -> Array:
         """Gives the new value before it is rounded."""
         return self.activation(self.activate(weights, start, z))

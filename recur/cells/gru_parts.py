@@ -5,8 +5,7 @@ r"""Both forms of the GRU taken apart, for the fast roll.
     \dot h_t &= z \odot \dot h_{t-1} + (h_{t-1} - n) z' \odot \dot{\tilde z}
         + (1 - z) n' \odot \dot{\tilde n}
 
-The gates come from ``tanh`` as in the LSTM's parts, with the inner half in the weights;
-``r' = 2 r (1 - r)`` is the derivative by the halved sum.
+The gates come from ``tanh`` ``t`` as in the LSTM's parts, so :math:`\sigma' = (1 - t^2) / 4`.
 """
 
 from dataclasses import dataclass
@@ -79,15 +78,15 @@ class ResetAfterParts(_Parts):
     lands_again = True
 
     def prepare(self, params: Any) -> _Weights:
-        """Halves what goes into a sigmoid, and turns ``w_hh`` for the way back."""
-        w_ih, w_hh, b = _halved(params)
-        return _Weights(w_ih, w_hh, b, params.b_hn, _rz_n(w_ih), w_hh, w_hh.T)
+        """Cuts ``w_ih``, and turns ``w_hh`` for the way back."""
+        w_ih, w_hh, b, b_hn = params
+        return _Weights(w_ih, w_hh, b, b_hn, _rz_n(w_ih), w_hh, w_hh.T)
 
     def gate(self, weights: _Weights, start: Array, z: Any) -> Any:
         """Gives gates, candidate and ``q``."""
         x_rz, x_n = self.biased(weights, z)
         h_rz, q = _rz_n(matmul(start, weights.onward, self.compute_dtype))
-        t, q = jnp.tanh(x_rz + h_rz), add_bias(q, weights.b_hn)
+        t, q = jnp.tanh(0.5 * (x_rz + h_rz)), add_bias(q, weights.b_hn)
         r, _ = _gates(t)
         return t, jnp.tanh(x_n + r * q), q
 
@@ -110,7 +109,7 @@ class ResetAfterParts(_Parts):
             drive += matmul(starts, dweights.w_hh, self.compute_dtype)
         of_n = (1 - z) * (1 - n**2)
         beside = jnp.concatenate([of_n * q, starts.astype(n.dtype) - n], axis=-1)
-        slopes = jnp.concatenate([0.5 * (1 - t**2) * beside, of_n * r], axis=-1)
+        slopes = jnp.concatenate([0.25 * (1 - t**2) * beside, of_n * r], axis=-1)
         return drive, slopes, of_n * dx_n, z
 
     def tangent(self, weights: _Weights, dcarry: Array, linear: Any) -> Any:
@@ -132,8 +131,8 @@ class ResetBeforeParts(_Parts):
     """
 
     def prepare(self, params: Any) -> _Weights:
-        """Halves what goes into a sigmoid, and cuts ``w_hh`` into the two products."""
-        w_ih, w_hh, b = _halved(params)
+        """Cuts ``w_ih`` and ``w_hh``, and turns ``w_hh`` for the way back."""
+        w_ih, w_hh, b, _ = params
         w_rz, w_n = _rz_n(w_hh)
         turned = w_rz.T, w_n.T
         return _Weights(w_ih, w_hh, b, None, _rz_n(w_ih), (w_rz, w_n), turned)
@@ -142,7 +141,8 @@ class ResetBeforeParts(_Parts):
         """Gives gates and candidate."""
         x_rz, x_n = self.biased(weights, z)
         w_rz, w_n = weights.onward
-        t = jnp.tanh(x_rz + matmul(start, w_rz, self.compute_dtype))
+        h_rz = matmul(start, w_rz, self.compute_dtype)
+        t = jnp.tanh(0.5 * (x_rz + h_rz))
         r, _ = _gates(t)
         h_n = matmul(r * start.astype(r.dtype), w_n, self.compute_dtype)
         return t, jnp.tanh(x_n + h_n)
@@ -162,7 +162,7 @@ class ResetBeforeParts(_Parts):
             w_rz, w_n = _rz_n(dweights.w_hh)
             drz += matmul(starts, w_rz, self.compute_dtype)
             dn += matmul(r * h_tm1, w_n, self.compute_dtype)
-        slopes = 0.5 * (1 - t**2) * jnp.concatenate([h_tm1, h_tm1 - n], axis=-1)
+        slopes = 0.25 * (1 - t**2) * jnp.concatenate([h_tm1, h_tm1 - n], axis=-1)
         return drz, dn, slopes, (1 - z) * (1 - n**2), r, z
 
     def tangent(self, weights: _Weights, dcarry: Array, linear: Any) -> Any:
@@ -191,12 +191,6 @@ def gru_parts(
     if not are_arrays(carry, *(w for w in params if w is not None)):
         return None
     return (ResetAfterParts if reset_after else ResetBeforeParts)(compute_dtype)
-
-
-def _halved(params: Any) -> tuple[Array, Array, Array]:
-    w_ih, w_hh, b = params.w_ih, params.w_hh, params.b
-    half = jnp.repeat(jnp.array([0.5, 0.5, 1.0], w_hh.dtype), w_hh.shape[0])
-    return w_ih * half[None], w_hh * half[None], b * half.astype(b.dtype)
 
 
 def _rz_n(fused: Array) -> tuple[Array, Array]:

@@ -9,8 +9,7 @@ r"""An LSTM taken apart, for the fast roll.
     \dot h_t &= o \tanh'(c_t) \odot \dot c_t + o' \tanh(c_t) \odot \dot{\tilde o}
 
 All gates come from one pass of ``tanh`` over ``4H``, since
-:math:`\sigma(a) = \tfrac12 \tanh(\tfrac12 a) + \tfrac12`; the inner half is in the
-weights.
+:math:`\sigma(a) = \tfrac12 \tanh(\tfrac12 a) + \tfrac12`.
 """
 
 from typing import Any
@@ -27,16 +26,10 @@ from recur.types import Array, DTypeLike
 class LSTMParts(OneProduct):
     """An LSTM without peepholes, coupling or projection."""
 
-    def prepare(self, params: Any) -> Weights:
-        """Halves what goes into a sigmoid."""
-        w_ih, w_hh, b = params.w_ih, params.w_hh, params.b
-        half = _halves(w_hh.shape[0], w_hh.dtype)
-        halves = w_ih * half[None], w_hh * half[None], b * half.astype(b.dtype)
-        return self.ready(*halves)
-
     def gate(self, weights: Weights, start: Any, z: Array) -> Array:
         """Gives the ``tanh`` of everything that goes into the gates."""
-        return shared_tanh(self.activate(weights, start.h, z))
+        a = self.activate(weights, start.h, z)
+        return shared_tanh(scale(a, _halves(a, 0.5)))
 
     def land(self, weights: Weights, start: Any, kept: Array) -> Any:
         """Opens and closes the gates."""
@@ -54,7 +47,8 @@ class LSTMParts(OneProduct):
             c = ends.c  # The same, but beside slices of gates tanh is not vectorised.
         tanh_c = jnp.tanh(c)
         beside = jnp.concatenate([g, c_tm1, i, tanh_c], axis=-1)
-        slopes = scale(1 - chunk.kept**2, _halves(f.shape[-1], f.dtype)) * beside
+        # A quarter: the slope of a sigmoid is (1 - t^2) / 4.
+        slopes = scale(1 - chunk.kept**2, _halves(chunk.kept, 0.25)) * beside
         drive = self.drive(weights, dweights, chunk, starts.h, dxs)
         return drive, slopes, f, o * (1 - tanh_c**2)
 
@@ -86,8 +80,9 @@ def lstm_parts(
     return LSTMParts(many_rows(carry.h), compute_dtype)
 
 
-def _halves(hidden_size: int, dtype: DTypeLike) -> Array:
-    return jnp.repeat(jnp.array([0.5, 0.5, 1.0, 0.5], dtype), hidden_size)
+def _halves(gates: Array, half: float) -> Array:
+    factors = jnp.array([half, half, 1, half], gates.dtype)
+    return jnp.repeat(factors, gates.shape[-1] // 4)
 
 
 def _gates(t: Array) -> tuple[Array, Array, Array, Array]:

@@ -45,10 +45,10 @@ class OneProduct:
         """Only beside a join is that quicker."""
         return self.joined
 
-    def ready(self, w_ih: Array, w_hh: Array, b: Array) -> Weights:
+    def prepare(self, params: Any) -> Weights:
         """Joins the weights, and turns ``w_hh`` for the way back."""
-        both = jnp.concatenate([w_ih, w_hh])
-        return Weights(both, b, w_ih, w_hh, w_hh.T)
+        w_ih, w_hh, b = params.w_ih, params.w_hh, params.b
+        return Weights(jnp.concatenate([w_ih, w_hh]), b, w_ih, w_hh, w_hh.T)
 
     def project(self, weights: Weights, xs: Array) -> Array:
         """Multiplies ``x W_ih``, unless each step does so."""
