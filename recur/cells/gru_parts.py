@@ -5,7 +5,8 @@ r"""Both forms of the GRU taken apart, for the fast roll.
     \dot h_t &= z \odot \dot h_{t-1} + (h_{t-1} - n) z' \odot \dot{\tilde z}
         + (1 - z) n' \odot \dot{\tilde n}
 
-The gates come from ``tanh`` ``t`` as in the LSTM's parts, so :math:`\sigma' = (1 - t^2) / 4`.
+The gates come from one ``tanh`` as in the LSTM's parts, :math:`t`, and so
+:math:`\sigma' = \tfrac14 (1 - t^2)`.
 """
 
 from dataclasses import dataclass

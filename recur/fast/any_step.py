@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jax.extend import core
 
 from recur.fast.dissection import SUMS, Dissection, Product
+from recur.fast.factors import factored
 from recur.fast.flat_product import flat_product, multiply_like
 from recur.fast.parts import Chunk
 from recur.fast.tangents import filled, push_forward
@@ -147,7 +148,8 @@ class AnyStepParts:
             return self._rest(fixed, start, cuts, values)
 
         moving = [a for a in extra if _moves(a)]
-        return jax.linearize(rest, start, cuts, moving)[1]
+        _, linear = jax.linearize(rest, start, cuts, moving)
+        return factored(linear, start, cuts, moving)
 
     def _pushed(self, fixed: list[Array], dfixed: list[Any], at: Any) -> Any:
         """What tangents of params add to the rest, where they stand in it."""

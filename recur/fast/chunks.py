@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur.fast.onward import any_flag, roll_forward, roll_keeping, settled
+from recur.fast.onward import (
+    any_flag,
+    kept_values,
+    roll_forward,
+    roll_keeping,
+    settled,
+)
 from recur.fast.parts import Chunk, Parts
 from recur.fast.sizes import onward_steps
 from recur.fast.tangents import filled, without_zeros
@@ -64,10 +70,13 @@ def chunked_roll(
     def roll_jvp(primals: Any, tangents: Any) -> Any:
         weights, carry, xs, anew, flags = primals
         dweights, dcarry, dxs, danew, _ = without_zeros(tangents)
-        through = partial(roll_keeping, parts, weights, anew, walk.reverse)
+        step = parts, weights, anew, walk.reverse
+        values = kept_values(*step, carry, (xs, flags))
         # What is kept takes the place of projected inputs only if these are all there.
         whole = walk._replace(steps=walk.length) if parts.in_place else walk
-        last, (ys, kept, met) = _chunks(through, carry, (xs, flags), whole)
+        through = partial(roll_keeping, *step, values)
+        last, rows = _chunks(through, carry, (xs, flags), whole)
+        (ys, met), kept = values.spread(rows)
         steps, reverse = walk.steps, walk.reverse
         entering = None
         if not any_flag(flags):

@@ -6,10 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recur.fast.keeping import keeping_scan
+from recur.fast.keeping import Values, keeping_scan, values_of
 from recur.fast.parts import Parts
 from recur.flags import Flags, steer
-from recur.types import PyTree
+from recur.types import Array, PyTree
 
 
 def roll_forward(
@@ -50,30 +50,49 @@ def roll_keeping(
     weights: PyTree,
     anew: PyTree,
     reverse: bool,
+    values: Values,
     carry: PyTree,
     inputs: tuple[PyTree, Flags],
     *,
     length: int,
-) -> tuple[PyTree, PyTree]:
-    """Rolls them too, and keeps of each step ``kept`` and where the next one starts."""
+) -> tuple[PyTree, list[Array]]:
+    """Rolls them too, and keeps of each step what ``values`` says."""
 
     def roll(
         in_place: bool, weights: Any, anew: Any, carry: Any, xs: Any, flags: Flags
     ) -> Any:
-        def body(carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree, PyTree]:
-            new, y, kept, start = _step(parts, weights, anew, reverse, carry, inputs)
-            # Without flags, where a step starts is where the one before ended.
-            return new, (y, start if any_flag(flags) else new), kept
-
-        zs = parts.project(weights, xs)
-        scan = partial(keeping_scan, body, carry, (zs, flags), in_place=in_place)
-        carry, (ys, met), kept = scan(length=length, reverse=reverse)
-        return settled((carry, (ys, kept, met)))
+        body = partial(_keeping_step, parts, weights, anew, reverse)
+        read = parts.project(weights, xs), flags
+        scan = partial(keeping_scan, body, carry, read, values, in_place=in_place)
+        return settled(scan(length=length, reverse=reverse))
 
     once = jax.custom_jvp(partial(roll, parts.in_place))
     # Whoever differentiates this too would copy what is kept of all steps at each.
     once.defjvp(partial(jax.jvp, partial(roll, False)))
     return once(weights, anew, carry, *inputs)
+
+
+def kept_values(
+    parts: Parts,
+    weights: PyTree,
+    anew: PyTree,
+    reverse: bool,
+    carry: PyTree,
+    inputs: tuple[PyTree, Flags],
+) -> Values:
+    """What ``roll_keeping`` keeps: ``((y, where the next step starts), kept)``."""
+    xs, flags = inputs
+    read = jax.eval_shape(parts.project, weights, xs), flags
+    one = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), read)
+    body = partial(_keeping_step, parts, weights, anew, reverse)
+    return values_of(body, carry, one)
+
+
+def _keeping_step(*args: Any) -> tuple[PyTree, PyTree, PyTree]:
+    new, y, kept, start = _step(*args)
+    *_, (_, flags) = args
+    # Without flags, where a step starts is where the one before ended.
+    return new, (y, start if any_flag(flags) else new), kept
 
 
 def _step(

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 import recur
-from recur.fast.keeping import keeping_scan
+from recur.fast.keeping import keeping_scan, values_of
 from tests.contract.data import assert_close, random_like, weigh
 
 B, T, N, H = 3, 37, 4, 5
@@ -40,7 +40,11 @@ def test_equals_the_plain_scan(in_place, reverse):
         return carry, ys, kept
 
     def keeping(carry, xs):
-        return keeping_scan(body, carry, xs, in_place=in_place, **options)
+        values = values_of(body, carry, jax.tree.map(lambda a: a[0], xs))
+        carry, rows = keeping_scan(
+            body, carry, xs, values, in_place=in_place, **options
+        )
+        return carry, *values.spread(rows)
 
     both = [jax.jit(f)(carry, xs) for f in (keeping, plain)]
     assert_close(*both)
