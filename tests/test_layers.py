@@ -78,7 +78,7 @@ BESIDE = [
                 "onward",
                 "chunks",
             ),
-            *("flat_product", "joined", "dissection"),
+            *("flat_product", "joined", "upright", "dissection"),
             *("factors", "any_step", "choice"),
         ),
     ),

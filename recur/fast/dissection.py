@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.extend import core
 
 from recur.fast.joined import split_joined
+from recur.fast.upright import upright
 from recur.jaxprs import inlined
 from recur.types import PyTree, Step
 
@@ -64,6 +65,7 @@ def dissect(step: Step, params: PyTree, carry: PyTree, x: PyTree) -> Dissection 
       ['tanh']
     """
     closed, shapes = inlined(step, params, carry, x)
+    closed = upright(closed, _of_params(closed.jaxpr, params, carry))
     closed = split_joined(closed, _joining(closed.jaxpr, params, carry))
     jaxpr = closed.jaxpr
     eqns = _needed(jaxpr.eqns, jaxpr.outvars)
@@ -100,6 +102,12 @@ def dissect(step: Step, params: PyTree, carry: PyTree, x: PyTree) -> Dissection 
         outputs=jaxpr.outvars,
         structure=jax.tree.structure(shapes),
     )
+
+
+def _of_params(jaxpr: Any, params: PyTree, carry: PyTree) -> Callable[[Any], bool]:
+    """Tells which variables need params alone."""
+    level = _levels(jaxpr.eqns, jaxpr.constvars, _split(jaxpr.invars, params, carry))
+    return lambda v: _level(level, [v]) == PARAMS
 
 
 def _joining(jaxpr: Any, params: PyTree, carry: PyTree) -> Callable[[Any], bool]:

@@ -78,6 +78,14 @@ def biases(params, carry, x):
     return h, (h, e)
 
 
+def row_by_row(params, carry, x):
+    """With weights ``[out, in]`` that multiply one row each, on either side."""
+    w, u, v = params
+    one = lambda h, x: jnp.tanh(w @ x + u @ h) * jnp.dot(h, v.T)
+    h = jax.vmap(one)(carry, x)
+    return h, {"h": h}
+
+
 STEPS = {
     "lstm": (lstm, drawn((N, 4 * H), (H, 4 * H), (4 * H,)), drawn((B, H), (B, H))),
     "two-products": (
@@ -86,6 +94,7 @@ STEPS = {
         *drawn((B, H)),
     ),
     "weight-on-the-left": (weight_on_the_left, *drawn((N, N)), *drawn((N,))),
+    "row-by-row": (row_by_row, drawn((H, N), (H, H), (H, H)), *drawn((B, H))),
     "biases": (biases, drawn((N, H), (H, H), (H,), (H,), (H,)), *drawn((B, H))),
     "joined": (joined, *drawn((N + H, H)), *drawn((B, H))),
     "joined-thrice": (
@@ -164,6 +173,18 @@ def test_what_multiplies_the_input_is_done_for_many_steps_at_once(taken_apart):
     assert product.eqn.invars[product.weight].aval.shape == (H, H)
     names = [eqn.primitive.name for eqn in found.of_input]
     assert names.count("dot_general") == 1
+
+
+def test_weights_that_stand_left_or_lie_are_turned_once(taken_apart):
+    _, params, carry = STEPS["row-by-row"]
+    step = lambda *args: row_by_row(*args)  # A new one, which no test has compiled.
+    recur.unroll(step, params, carry, jnp.ones((T, B, N)), implementation="chunked")
+    (found,) = taken_apart
+    for product in found.products:
+        sums = product.eqn.params["dimension_numbers"]
+        assert (product.weight, sums) == (1, (((1,), (0,)), ((), ())))
+    names = [eqn.primitive.name for eqn in found.of_params]
+    assert names.count("transpose") == 3
 
 
 def test_flags_are_obeyed(taken_apart):
