@@ -1,6 +1,8 @@
 """From a Python function to an executable, each stage timed apart."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
@@ -16,7 +18,7 @@ def stage(
     """Traces, lowers, compiles and first calls a function.
 
     Caches are emptied before, so that no program is spared what the one before it
-    has paid for.
+    has paid for, nor pays for its garbage.
 
     Args:
       function: A pure function of arrays.
@@ -27,11 +29,23 @@ def stage(
     """
     jax.clear_caches()
     stages: dict[str, float] = {}
-    traced = _timed(stages, "trace", lambda: jax.jit(function).trace(*args))
-    lowered = _timed(stages, "lower", traced.lower)
-    compiled = _timed(stages, "compile", lowered.compile)
-    _timed(stages, "first", lambda: jax.block_until_ready(compiled(*args)))
+    with _collector_held():
+        traced = _timed(stages, "trace", lambda: jax.jit(function).trace(*args))
+        lowered = _timed(stages, "lower", traced.lower)
+        compiled = _timed(stages, "compile", lowered.compile)
+        _timed(stages, "first", lambda: jax.block_until_ready(compiled(*args)))
     return compiled, stages, _facts(compiled)
+
+
+@contextmanager
+def _collector_held() -> Iterator[None]:
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _timed(stages: dict[str, float], name: str, run: Callable[[], Any]) -> Any:

@@ -1,5 +1,7 @@
 """Work, ceilings and loop bodies: what a time is held against."""
 
+import gc
+
 import jax
 import jax.numpy as jnp
 
@@ -72,3 +74,10 @@ def test_loop_bodies_are_counted_in_a_compiled_program():
 
 def test_a_program_without_loops_has_no_loop_bodies():
     assert loop_ops(jax.jit(jnp.sin).lower(1.0).compile().as_text()) == ()
+
+
+def test_no_stage_pays_for_garbage():
+    collecting = []
+    stage(lambda x: (collecting.append(gc.isenabled()), 2 * x)[1], jnp.ones(2))
+    assert collecting == [False]
+    assert gc.isenabled()
