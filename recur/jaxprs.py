@@ -57,9 +57,13 @@ def inlined(function: Callable, *args: Any) -> tuple[Any, Any]:
       ['sin', 'add']
     """
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
-    rules: dict[str, Rule] = {"name": lambda eqn, inputs: inputs}
+    return retraced(closed, {"name": lambda eqn, inputs: inputs}), shapes
+
+
+def retraced(closed: Any, rules: Mapping[str, Rule]) -> Any:
+    """Traces what a closed jaxpr computes once more, by these rules and laid open."""
     flat = jax.make_jaxpr(lambda *leaves: evaluate(closed, list(leaves), rules))
-    return flat(*jax.tree.leaves(args)), shapes
+    return flat(*closed.in_avals)
 
 
 def traced(function: Callable, *args: Any) -> Callable:

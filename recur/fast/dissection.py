@@ -65,8 +65,9 @@ def dissect(step: Step, params: PyTree, carry: PyTree, x: PyTree) -> Dissection 
       ['tanh']
     """
     closed, shapes = inlined(step, params, carry, x)
-    closed = upright(closed, _of_params(closed.jaxpr, params, carry))
-    closed = split_joined(closed, _joining(closed.jaxpr, params, carry))
+    level_of = _leveller(closed.jaxpr, params, carry)
+    closed = upright(closed, lambda v: level_of(v) == PARAMS)
+    closed = split_joined(closed, _joining(_leveller(closed.jaxpr, params, carry)))
     jaxpr = closed.jaxpr
     eqns = _needed(jaxpr.eqns, jaxpr.outvars)
     groups = _split(jaxpr.invars, params, carry)
@@ -104,19 +105,17 @@ def dissect(step: Step, params: PyTree, carry: PyTree, x: PyTree) -> Dissection 
     )
 
 
-def _of_params(jaxpr: Any, params: PyTree, carry: PyTree) -> Callable[[Any], bool]:
-    """Tells which variables need params alone."""
+def _leveller(jaxpr: Any, params: PyTree, carry: PyTree) -> Callable[[Any], int]:
+    """Tells what a variable needs."""
     level = _levels(jaxpr.eqns, jaxpr.constvars, _split(jaxpr.invars, params, carry))
-    return lambda v: _level(level, [v]) == PARAMS
+    return lambda v: _level(level, [v])
 
 
-def _joining(jaxpr: Any, params: PyTree, carry: PyTree) -> Callable[[Any], bool]:
+def _joining(level_of: Callable[[Any], int]) -> Callable[[Any], bool]:
     """Tells which equations join an input with something of the carry."""
-    groups = _split(jaxpr.invars, params, carry)
-    level = _levels(jaxpr.eqns, jaxpr.constvars, groups)
 
     def joins(eqn: Any) -> bool:
-        levels = {_level(level, [v]) for v in eqn.invars}
+        levels = {level_of(v) for v in eqn.invars}
         return eqn.primitive.name == "concatenate" and {INPUT, CARRY} <= levels
 
     return joins

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 from jax.extend import core
 
-from recur.jaxprs import inlined, run_alone
+from recur.jaxprs import inlined, read, run_alone
 from recur.types import Array, PyTree
 
 Terms = dict[int, Any]
@@ -76,7 +76,7 @@ class _Folding:
         """Adds an equation."""
         name, moves = eqn.primitive.name, [self._moves(v) for v in eqn.invars]
         if not any(moves):
-            results = run_alone(eqn, [self._read(v) for v in eqn.invars])
+            results = run_alone(eqn, [read(self.known, v) for v in eqn.invars])
             self.known |= dict(zip(eqn.outvars, results, strict=True))
         elif name in ("add", "add_any") and all(moves):
             self._sum(eqn, *(self.terms[v] for v in eqn.invars))
@@ -86,7 +86,7 @@ class _Folding:
         elif name == "neg":
             self._sum(eqn, _scaled(self.terms[eqn.invars[0]], -1))
         elif name == "mul" and sum(moves) == 1:
-            by = self._read(eqn.invars[moves.index(False)])
+            by = read(self.known, eqn.invars[moves.index(False)])
             value = self._alone(eqn.invars[moves.index(True)])
             self._sum(eqn, _scaled(value, by))
         else:
@@ -96,14 +96,11 @@ class _Folding:
         """Gives ``(values, factors) -> [value]``."""
         if self._moves(variable):
             return partial(_added_up, self._places(self.terms[variable]))
-        place = self._place(self._read(variable))
+        place = self._place(read(self.known, variable))
         return lambda values, factors: [_at(place, factors)]
 
     def _moves(self, v: Any) -> bool:
         return not isinstance(v, core.Literal) and v in self.terms
-
-    def _read(self, v: Any) -> Any:
-        return v.val if isinstance(v, core.Literal) else self.known[v]
 
     def _sum(self, eqn: Any, *sums: Terms) -> None:
         terms: Terms = {}

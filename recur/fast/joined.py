@@ -6,11 +6,10 @@ from itertools import accumulate
 from operator import add
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from recur.fast.flat_product import is_plain, multiply_like
-from recur.jaxprs import Rule, evaluate, run_alone
+from recur.jaxprs import retraced, run_alone
 from recur.types import Array
 
 
@@ -52,6 +51,4 @@ def split_joined(closed: Any, mixed: Callable[[Any], bool]) -> Any:
         pairs = zip(parts, jnp.split(w, bounds), strict=True)
         return [reduce(add, (multiply_like(eqn, a, rows, 0) for a, rows in pairs))]
 
-    rules: dict[str, Rule] = {"concatenate": join, "dot_general": multiply}
-    flat = jax.make_jaxpr(lambda *leaves: evaluate(closed, list(leaves), rules))
-    return flat(*closed.in_avals)
+    return retraced(closed, {"concatenate": join, "dot_general": multiply})

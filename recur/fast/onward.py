@@ -1,5 +1,6 @@
 """The way onward through some steps of a step taken apart."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -61,7 +62,7 @@ def roll_keeping(
     def roll(
         in_place: bool, weights: Any, anew: Any, carry: Any, xs: Any, flags: Flags
     ) -> Any:
-        body = partial(_keeping_step, parts, weights, anew, reverse)
+        body = _keeping(partial(_step, parts, weights, anew, reverse))
         read = parts.project(weights, xs), flags
         scan = partial(keeping_scan, body, carry, read, values, in_place=in_place)
         return settled(scan(length=length, reverse=reverse))
@@ -84,15 +85,17 @@ def kept_values(
     xs, flags = inputs
     read = jax.eval_shape(parts.project, weights, xs), flags
     one = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), read)
-    body = partial(_keeping_step, parts, weights, anew, reverse)
+    body = _keeping(partial(_step, parts, weights, anew, reverse))
     return values_of(body, carry, one)
 
 
-def _keeping_step(*args: Any) -> tuple[PyTree, PyTree, PyTree]:
-    new, y, kept, start = _step(*args)
-    *_, (_, flags) = args
-    # Without flags, where a step starts is where the one before ended.
-    return new, (y, start if any_flag(flags) else new), kept
+def _keeping(step: Callable) -> Callable:
+    def body(carry: PyTree, inputs: tuple[PyTree, Flags]) -> tuple[PyTree, ...]:
+        new, y, kept, start = step(carry, inputs)
+        # Without flags, where a step starts is where the one before ended.
+        return new, (y, start if any_flag(inputs[1]) else new), kept
+
+    return body
 
 
 def _step(

@@ -7,11 +7,10 @@ every step, and the rows of many steps can become one axis.
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from recur.fast.flat_product import is_plain, multiply_like
-from recur.jaxprs import Rule, evaluate, run_alone
+from recur.jaxprs import retraced, run_alone
 from recur.types import Array
 
 
@@ -44,9 +43,7 @@ def upright(closed: Any, is_weight: Callable[[Any], bool]) -> Any:
         out = multiply_like(eqn, x, w if axis == 0 else w.T, 0)
         return [jnp.moveaxis(out, -1, 0) if sides[0] == 0 else out]
 
-    rules: dict[str, Rule] = {"dot_general": multiply}
-    flat = jax.make_jaxpr(lambda *leaves: evaluate(closed, list(leaves), rules))
-    return flat(*closed.in_avals)
+    return retraced(closed, {"dot_general": multiply})
 
 
 def _fits(eqn: Any, side: int, inputs: list[Any]) -> bool:
