@@ -76,6 +76,7 @@ BESIDE = [
                 "tangents",
                 "keeping",
                 "onward",
+                "one_row",
                 "chunks",
             ),
             *("flat_product", "joined", "upright", "dissection"),

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from recur.cells.one_product import are_arrays
 from recur.fast.parts import Chunk
-from recur.linear import add_bias, matmul, matmul_transposed
+from recur.linear import add_bias, matmul, matmul_transposed, scale
 from recur.types import Array, DTypeLike
 
 
@@ -44,6 +44,7 @@ class _Parts:
 
     in_place = True
     lands_again = False
+    of_rows = True
 
     def project(self, weights: _Weights, xs: Array) -> tuple[Array, Array]:
         """Multiplies ``x W_ih``; apart, gates and candidate can take its place."""
@@ -55,9 +56,7 @@ class _Parts:
         (rz, n), (b_rz, b_n) = z, _rz_n(weights.b)
         return add_bias(rz, b_rz), add_bias(n, b_n)
 
-    def driven(
-        self, weights: _Weights, dweights: Any, chunk: Chunk, dxs: Any
-    ) -> tuple[Array, Array]:
+    def driven(self, weights: _Weights, dweights: Any, chunk: Chunk, dxs: Any) -> Array:
         """Gives what tangents of inputs, of their weights and of ``b`` add."""
         t, n, *_ = chunk.kept
         drive = jnp.zeros_like(jnp.concatenate([t, n], axis=-1))
@@ -65,7 +64,7 @@ class _Parts:
             drive += matmul(chunk.xs, dweights.w_ih, self.compute_dtype)
         if dxs is not None:
             drive += matmul(dxs, weights.w_ih, self.compute_dtype)
-        return _rz_n(drive if dweights.b is None else add_bias(drive, dweights.b))
+        return drive if dweights.b is None else add_bias(drive, dweights.b)
 
 
 class ResetAfterParts(_Parts):
@@ -98,28 +97,28 @@ class ResetAfterParts(_Parts):
     def linearize(
         self, weights: _Weights, dweights: Any, chunk: Chunk, dxs: Any
     ) -> Any:
-        """Gives the drives of ``r, z, q`` and of ``x_n``, and the factors of all."""
+        """Gives the drive of ``h``, the slopes of ``r, z, q``, and ``z``."""
         starts, (t, n, q) = chunk.starts, chunk.kept
         r, z = _gates(t)
-        dx_rz, dx_n = self.driven(weights, dweights, chunk, dxs)
-        dq = jnp.zeros_like(dx_n)
-        if dweights.b_hn is not None:
-            dq = add_bias(dq, dweights.b_hn)
-        drive = jnp.concatenate([dx_rz, dq], axis=-1)
-        if dweights.w_hh is not None:
-            drive += matmul(starts, dweights.w_hh, self.compute_dtype)
         of_n = (1 - z) * (1 - n**2)
         beside = jnp.concatenate([of_n * q, starts.astype(n.dtype) - n], axis=-1)
-        slopes = jnp.concatenate([0.25 * (1 - t**2) * beside, of_n * r], axis=-1)
-        return drive, slopes, of_n * dx_n, z
+        of_rz = 0.25 * (1 - t**2) * beside
+        of_inputs = jnp.concatenate([of_rz, of_n], axis=-1)
+        slopes = jnp.concatenate([of_rz, of_n * r], axis=-1)
+        drive = _over_gates(of_inputs * self.driven(weights, dweights, chunk, dxs))
+        if dweights.w_hh is not None:
+            dh = matmul(starts, dweights.w_hh, self.compute_dtype)
+            drive += _over_gates(slopes * dh)
+        if dweights.b_hn is not None:
+            drive += scale(of_n * r, dweights.b_hn)
+        return drive, slopes, z
 
     def tangent(self, weights: _Weights, dcarry: Array, linear: Any) -> Any:
         """Takes a step of the linear recurrence."""
-        drive, slopes, dn, z = linear
-        dh = drive + matmul_transposed(dcarry, weights.back, self.compute_dtype)
-        dr, dz, dq = jnp.split(slopes * dh, 3, axis=-1)
-        dh = (z * dcarry.astype(z.dtype) + dr + dz + dq + dn).astype(dcarry.dtype)
-        return dh, dh
+        drive, slopes, z = linear
+        dh = matmul_transposed(dcarry, weights.back, self.compute_dtype)
+        dh = z * dcarry.astype(z.dtype) + _over_gates(slopes * dh) + drive
+        return dh.astype(dcarry.dtype), dh.astype(dcarry.dtype)
 
 
 class ResetBeforeParts(_Parts):
@@ -158,7 +157,7 @@ class ResetBeforeParts(_Parts):
         """Gives the drives of ``r, z`` and ``n``, and the factors of all."""
         starts, (t, n) = chunk.starts, chunk.kept
         (r, z), h_tm1 = _gates(t), starts.astype(n.dtype)
-        drz, dn = self.driven(weights, dweights, chunk, dxs)
+        drz, dn = _rz_n(self.driven(weights, dweights, chunk, dxs))
         if dweights.w_hh is not None:
             w_rz, w_n = _rz_n(dweights.w_hh)
             drz += matmul(starts, w_rz, self.compute_dtype)
@@ -202,6 +201,11 @@ def _rz_n(fused: Array) -> tuple[Array, Array]:
 def _gates(t: Array) -> tuple[Array, Array]:
     r, z = jnp.split(t, 2, axis=-1)
     return 0.5 * r + 0.5, 0.5 * z + 0.5
+
+
+def _over_gates(a: Array) -> Array:
+    """Sums over the gates: not a sum of slices, whose transpose is a slow copy."""
+    return a.reshape(*a.shape[:-1], 3, -1).sum(axis=-2)
 
 
 def _mix(h_tm1: Array, t: Array, n: Array) -> tuple[Array, Array]:

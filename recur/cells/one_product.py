@@ -39,6 +39,7 @@ class OneProduct:
     compute_dtype: DTypeLike | None
 
     in_place = True
+    of_rows = True
 
     @property
     def lands_again(self) -> bool:

@@ -36,6 +36,7 @@ class AnyStepParts:
 
     in_place = False
     lands_again = False
+    of_rows = False
 
     def __init__(self, dissection: Dissection) -> None:
         self.found = dissection

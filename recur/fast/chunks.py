@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from recur.fast.one_row import without_row
 from recur.fast.onward import (
     any_flag,
     kept_values,
@@ -62,10 +63,10 @@ def chunked_roll(
 
     @jax.custom_jvp
     def roll(weights: Any, carry: Any, xs: Any, anew: Any, flags: Flags) -> Any:
-        through = partial(roll_forward, parts, weights, anew, walk.reverse)
-        zs = jax.eval_shape(parts.project, weights, xs)
-        onward = walk._replace(steps=onward_steps(zs, walk.length, walk.steps))
-        return settled(_chunks(through, carry, (xs, flags), onward))
+        onward = partial(_onward, parts, weights, walk)
+        if parts.of_rows:
+            onward = partial(without_row, onward)
+        return settled(onward(carry, (xs, flags), anew))
 
     def roll_jvp(primals: Any, tangents: Any) -> Any:
         weights, carry, xs, anew, flags = primals
@@ -92,6 +93,20 @@ def chunked_roll(
 
     roll.defjvp(roll_jvp, symbolic_zeros=True)
     return roll(parts.prepare(params), carry, xs, anew, flags)
+
+
+def _onward(
+    parts: Parts,
+    weights: PyTree,
+    walk: Walk,
+    carry: PyTree,
+    inputs: tuple[PyTree, Flags],
+    anew: PyTree,
+) -> tuple[PyTree, PyTree]:
+    through = partial(roll_forward, parts, weights, anew, walk.reverse)
+    zs = jax.eval_shape(parts.project, weights, inputs[0])
+    steps = onward_steps(zs, walk.length, walk.steps)
+    return _chunks(through, carry, inputs, walk._replace(steps=steps))
 
 
 def _tangent(

@@ -48,6 +48,11 @@ class Parts(Protocol):
         """
         ...
 
+    @property
+    def of_rows(self) -> bool:
+        """Whether leading axes are rows, each for itself, so that there may be none."""
+        ...
+
     def prepare(self, params: PyTree) -> PyTree:
         """Brings params into the form that the loops want, once a roll."""
         ...

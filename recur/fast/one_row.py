@@ -1,0 +1,51 @@
+"""A roll of one row, as the roll of a sequence that has no axis of rows."""
+
+import math
+from collections.abc import Callable
+
+import jax
+
+from recur.types import Array, PyTree
+
+_Axes = tuple[int, ...]
+
+
+def without_row(
+    roll: Callable, carry: PyTree, over_time: PyTree, anew: PyTree
+) -> tuple[PyTree, PyTree]:
+    """Calls ``roll(carry, over_time, anew)`` without leading axes of size 1.
+
+    With them, XLA's CPU backend copies ``h [1, H]`` at every step, to ``[H, 1]`` for
+    the product; ``[H]`` it takes as it is.
+
+    Args:
+      roll: ``-> (carry, ys)``, for any number of axes of rows.
+      carry: Arrays ``[..., H]``, all with the same leading axes.
+      over_time: Arrays ``[T, ...]`` with these axes, or some of the first of them.
+      anew: Like ``carry``, or ``None``.
+
+    Returns:
+      ``(carry, ys)``, as ``roll`` gives them with these axes.
+
+    Example:
+      >>> roll = lambda carry, xs, anew: (carry + xs.sum(0), xs)
+      >>> carry, ys = without_row(roll, jnp.zeros((1, 2)), jnp.ones((3, 1, 2)), None)
+      >>> carry.shape, ys.shape
+      ((1, 2), (3, 1, 2))
+    """
+    rows = jax.tree.leaves(carry)[0].shape[:-1]
+    if not rows or math.prod(rows) != 1:
+        return roll(carry, over_time, anew)
+    carry, over_time, anew = (
+        _exchange(tree, axis, rows, ())
+        for tree, axis in ((carry, 0), (over_time, 1), (anew, 0))
+    )
+    carry, ys = roll(carry, over_time, anew)
+    return _exchange(carry, 0, (), rows), _exchange(ys, 1, (), rows)
+
+
+def _exchange(tree: PyTree, axis: int, old: _Axes, new: _Axes) -> PyTree:
+    def exchange(a: Array) -> Array:
+        return a.reshape(a.shape[:axis] + new + a.shape[axis + len(old) :])
+
+    return jax.tree.map(exchange, tree)
