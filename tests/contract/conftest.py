@@ -5,6 +5,9 @@ import pytest
 import recur
 from recur.fast import sizes
 from tests.cases import CASES
+from tests.compiling import as_users_compile, little_optimisation
+
+__all__ = ["as_users_compile", "case", "little_optimisation"]
 
 # The plain scan knows nothing of cells, so a few rows tell whether it is right.
 SCANNED = {"elman-tanh", "lstm", "user-cell"}

@@ -10,6 +10,8 @@ import pytest
 import recur
 from tests.contract.data import draw, loss_of
 
+pytestmark = pytest.mark.usefixtures("as_users_compile")
+
 # Relative to the largest entry of an array, as float32 sums round.
 VALUES, GRADIENTS = 1e-6, 1e-5
 

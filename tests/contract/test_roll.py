@@ -24,7 +24,7 @@ def test_law_1_step_keeps_the_type_of_the_carry(case, dtype):
     assert y.shape == (2, cell.output_size)
 
 
-@pytest.mark.usefixtures("x64")
+@pytest.mark.usefixtures("x64", "as_users_compile")
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: jnp.dtype(dtype).name)
 def test_law_2_unroll_equals_the_loop(case, dtype):
     cell, *args = draw(case, dtype=dtype)
