@@ -102,15 +102,15 @@ class ResetAfterParts(_Parts):
         r, z = _gates(t)
         of_n = (1 - z) * (1 - n**2)
         beside = jnp.concatenate([of_n * q, starts.astype(n.dtype) - n], axis=-1)
-        of_rz = 0.25 * (1 - t**2) * beside
+        of_rz, of_q = 0.25 * (1 - t**2) * beside, of_n * r
         of_inputs = jnp.concatenate([of_rz, of_n], axis=-1)
-        slopes = jnp.concatenate([of_rz, of_n * r], axis=-1)
+        slopes = jnp.concatenate([of_rz, of_q], axis=-1)
         drive = _over_gates(of_inputs * self.driven(weights, dweights, chunk, dxs))
         if dweights.w_hh is not None:
             dh = matmul(starts, dweights.w_hh, self.compute_dtype)
             drive += _over_gates(slopes * dh)
         if dweights.b_hn is not None:
-            drive += scale(of_n * r, dweights.b_hn)
+            drive += scale(of_q, dweights.b_hn)
         return drive, slopes, z
 
     def tangent(self, weights: _Weights, dcarry: Array, linear: Any) -> Any:
@@ -118,7 +118,8 @@ class ResetAfterParts(_Parts):
         drive, slopes, z = linear
         dh = matmul_transposed(dcarry, weights.back, self.compute_dtype)
         dh = z * dcarry.astype(z.dtype) + _over_gates(slopes * dh) + drive
-        return dh.astype(dcarry.dtype), dh.astype(dcarry.dtype)
+        dh = dh.astype(dcarry.dtype)
+        return dh, dh
 
 
 class ResetBeforeParts(_Parts):

@@ -5,15 +5,12 @@ import jax.numpy as jnp
 import pytest
 
 import recur
-from tests.contract.data import assert_close, random_like
+from tests.cases import CASES
+from tests.contract.data import assert_close, draw, random_like
 
-B, T, N, H = 3, 6, 4, 5
-CELLS = {
-    "lstm": recur.LSTM(H),
-    "gru": recur.GRU(H),
-    "gru-before": recur.GRU(H, reset_after=False),
-    "elman": recur.Elman(H),
-}
+B, T, H = 3, 6, 5
+OWN = ("lstm", "gru", "gru-reset-before", "elman-tanh")
+ROWS = {case.name: case for case in CASES if case.name in OWN}
 FLAGS = {
     "plain": {},
     "flags": {
@@ -33,17 +30,13 @@ def one_of(tree, row, axis, rows):
     return jax.tree.map(take, tree)
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", OWN)
 @pytest.mark.parametrize("flags", FLAGS)
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("rows", [(1,), (1, 1)], ids=str)
 def test_one_row(name, flags, reverse, rows):
-    cell, flags = CELLS[name], FLAGS[flags]
-    params = random_like(3, cell.init(jax.random.key(0), N))
-    carry, xs = (
-        random_like(1, cell.init_carry((B,))),
-        random_like(2, jnp.zeros((T, B, N))),
-    )
+    cell, params, carry, xs = draw(ROWS[name], batch_shape=(B,), steps=T)
+    flags = FLAGS[flags]
     last, ys = recur.unroll(
         cell, params, carry, xs, **flags, reverse=reverse, implementation="scan"
     )
@@ -57,13 +50,7 @@ def test_one_row(name, flags, reverse, rows):
 
 
 def test_its_tangents_and_gradients():
-    cell = recur.LSTM(H)
-    params = random_like(3, cell.init(jax.random.key(0), N))
-    carry, xs = (
-        random_like(1, cell.init_carry((1,))),
-        random_like(2, jnp.zeros((T, 1, N))),
-    )
-
+    cell, params, carry, xs = draw(ROWS["lstm"], batch_shape=(1,), steps=T)
     weights = random_like(4, jnp.zeros((T, 1, H)))
 
     def roll(xs, implementation="auto"):
@@ -77,21 +64,15 @@ def test_its_tangents_and_gradients():
 
 
 def test_rows_under_vmap():
-    cell = recur.GRU(H)
-    params = random_like(3, cell.init(jax.random.key(0), N))
-    carry, xs = (
-        random_like(1, cell.init_carry((B, 1))),
-        random_like(2, jnp.zeros((B, T, 1, N))),
-    )
-    got = jax.vmap(lambda carry, xs: recur.unroll(cell, params, carry, xs))(carry, xs)
-    whole = recur.unroll(cell, params, carry[:, 0], jnp.swapaxes(xs[:, :, 0], 0, 1))
-    assert_close(got[0][:, 0], whole[0])
-    assert_close(got[1][:, :, 0], jnp.swapaxes(whole[1], 0, 1))
+    cell, params, carry, xs = draw(ROWS["gru"], batch_shape=(B, 1), steps=T)
+    alone = jax.vmap(lambda *args: recur.unroll(cell, params, *args), (0, 1), (0, 1))
+    whole = recur.unroll(cell, params, carry[:, 0], xs[:, :, 0])
+    last, ys = alone(carry, xs)
+    assert_close((last[:, 0], ys[:, :, 0]), whole)
 
 
 def test_no_row_at_all():
-    cell = recur.GRU(H)
-    params = cell.init(jax.random.key(0), N)
-    carry, ys = recur.unroll(cell, params, cell.init_carry((0,)), jnp.zeros((T, 0, N)))
+    cell, *args = draw(ROWS["gru"], batch_shape=(0,), steps=T)
+    carry, ys = recur.unroll(cell, *args)
     assert carry.shape == (0, H)
     assert ys.shape == (T, 0, H)
