@@ -62,11 +62,13 @@ from recur.compose.wrapper import draw_masks
 from recur.compose.zoneout import Zoneout
 from recur.loss import unroll_loss
 from recur.named import emit_named
-from recur.roll import stream, unroll
+from recur.outputs import last_output
+from recur.roll import unroll
 from recur.series import Series
 from recur.static_roll import static_unroll
 from recur.steps import emit_carry
-from recur.types import Cell, Step
+from recur.streaming import stream
+from recur.types import Cell, Layer, Step
 
 __version__ = version("recur")
 
@@ -88,6 +90,7 @@ __all__ = [
     "HighwayParams",
     "LSTMCarry",
     "LSTMParams",
+    "Layer",
     "LayerNormGRU",
     "LayerNormGRUParams",
     "LayerNormLSTM",
@@ -114,6 +117,7 @@ __all__ = [
     "gru_init_carry",
     "gru_step",
     "initializers",
+    "last_output",
     "layer_norm_gru_init",
     "layer_norm_gru_init_carry",
     "layer_norm_gru_step",

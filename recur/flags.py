@@ -9,7 +9,9 @@ import numpy as np
 from jax.core import Tracer
 
 from recur import checks
-from recur.types import Array, PyTree, Step
+from recur.padding import donors, lend_rows, tree_where
+from recur.sequences import num_steps as steps_of
+from recur.types import Array, PyTree
 
 
 class Flags(NamedTuple):
@@ -17,6 +19,13 @@ class Flags(NamedTuple):
 
     valid: Array | None  # [T, ...], False: the step does nothing
     reset: Array | None  # [T, ...], True: the step is the first of a segment
+
+
+class Starts(NamedTuple):
+    """The carries that steps start from which do not start from the last."""
+
+    reset: PyTree  # where a segment begins; None if there is no reset
+    invalid: PyTree  # where a step does not count; None if all do
 
 
 def make_flags(
@@ -50,56 +59,82 @@ def make_flags(
     given = {name: a for name, a in given.items() if a is not None}
     rows = {name: _rows(where, name, a, num_steps, axis) for name, a in given.items()}
     if seq_lengths is not None:
-        seq_lengths = _check_lengths(where, seq_lengths, num_steps)
+        seq_lengths = check_lengths(where, seq_lengths, num_steps)
         rows["seq_lengths"] = seq_lengths.shape
     _check_rows(where, rows, "xs", xs, axis)
     _check_rows(where, rows, "carry", carry, None)
-    valid = _time_major(mask, time_major)
-    if seq_lengths is not None:
-        within = _within(seq_lengths, num_steps)
-        valid = within if valid is None else valid & within
+    valid = _valid(seq_lengths, mask, num_steps, time_major=time_major)
     anew = _reset_carry(where, reset, reset_carry, carry)
     return Flags(valid, _time_major(reset, time_major)), anew
 
 
-def guard(step: Step, *, reverse: bool) -> Step:
-    """Makes a step obey flags: ``x`` becomes ``(x, valid, reset, reset_carry)``.
+def valid_steps(
+    xs: PyTree,
+    *,
+    seq_lengths: Any = None,
+    mask: Any = None,
+    time_major: bool = True,
+    **_: Any,
+) -> Array | None:
+    """Says which steps count, ``[T, ...]``, of flags that a roll has checked.
 
-    An invalid step keeps the carry and puts out zeros. What it would have computed
-    from its input reaches neither values nor gradients, since the input is replaced
-    by zeros before the step sees it.
+    Example:
+      >>> valid_steps(jnp.zeros((3, 2)), seq_lengths=jnp.array([1, 3]))[:, 0]
+      Array([ True, False, False], dtype=bool)
     """
-
-    def guarded(params: PyTree, carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
-        x, valid, reset, anew = inputs
-        x = blank(valid, x)
-        steered = steer(Flags(valid, reset), anew, reverse=reverse)
-        return steered(lambda start: step(params, start, x), carry)
-
-    return guarded
+    steps = steps_of("unroll", xs, None, time_major=time_major)
+    lengths = None if seq_lengths is None else jnp.asarray(seq_lengths, jnp.int32)
+    return _valid(lengths, mask, steps, time_major=time_major)
 
 
-def blank(valid: Array | None, x: PyTree) -> PyTree:
-    """Puts zeros in the place of inputs that must not be seen."""
-    return x if valid is None else tree_where(valid, x, None)
+def _valid(
+    seq_lengths: Array | None, mask: Any, steps: int, *, time_major: bool
+) -> Array | None:
+    valid = _time_major(mask, time_major)
+    if seq_lengths is None:
+        return valid
+    within = _within(seq_lengths, steps)
+    return within if valid is None else valid & within
 
 
-def steer(flags: Flags, anew: PyTree, *, reverse: bool) -> Callable:
+def make_starts(flags: Flags, anew: PyTree, carry: PyTree, *, reverse: bool) -> Starts:
+    """Says what carries steps start from that do not start from the last.
+
+    One that does not count starts where the first of its row does that counts, and is
+    run on the input of that, so that it is finite where that is.
+    """
+    if flags.valid is None or not flags.valid.shape[0]:
+        return Starts(anew, None if flags.valid is None else carry)
+    lenders = donors(flags.valid, reverse=reverse)
+    if flags.reset is not None and not reverse:
+        carry = tree_where(jnp.any(lenders.first & flags.reset, 0), anew, carry)
+    return Starts(anew, lend_rows(lenders, carry))
+
+
+def steer(flags: Flags, starts: Starts, *, reverse: bool) -> Callable:
     """Makes flags obeyed around one step, or around its tangent.
+
+    Args:
+      flags: Of the step.
+      starts: Of the roll; ``invalid`` may be ``None`` where no derivative is singular.
+      reverse: Whether the roll walks backwards.
 
     Returns:
       ``(advance, carry) -> (carry, y, *rest)``, where ``advance`` is called with the
       carry that the step starts from and gives ``(carry, y, *rest)``.
 
     Example:
-      >>> steered = steer(Flags(jnp.array([True, False]), None), None, reverse=False)
-      >>> steered(lambda s: (s + 1, s + 1), jnp.zeros(2))
+      >>> flags, starts = Flags(jnp.array([True, False]), None), Starts(None, None)
+      >>> steer(flags, starts, reverse=False)(lambda s: (s + 1, s + 1), jnp.zeros(2))
       (Array([1., 0.], dtype=float32), Array([1., 0.], dtype=float32))
     """
     valid, reset = flags
 
     def steered(advance: Callable, carry: PyTree) -> tuple[PyTree, ...]:
+        anew, invalid = starts
         start = carry if reset is None or reverse else tree_where(reset, anew, carry)
+        if valid is not None and invalid is not None:
+            start = tree_where(valid, start, invalid)
         new, y, *rest = advance(start)
         if reset is not None and reverse:
             new = tree_where(reset, anew, new)
@@ -109,23 +144,6 @@ def steer(flags: Flags, anew: PyTree, *, reverse: bool) -> Callable:
         return new, y, *rest
 
     return steered
-
-
-def tree_where(flag: Array, yes: PyTree, no: PyTree | None) -> PyTree:
-    """Takes rows from ``yes`` where ``flag`` is True, else from ``no`` or zeros.
-
-    Example:
-      >>> tree_where(jnp.array([True, False]), jnp.ones((2, 2)), None)
-      Array([[1., 1.],
-             [0., 0.]], dtype=float32)
-    """
-    no = jax.tree.map(jnp.zeros_like, yes) if no is None else no
-
-    def choose(a: Array, b: Array) -> Array:
-        rows = flag.reshape(flag.shape + (1,) * (jnp.ndim(a) - flag.ndim))
-        return jnp.where(rows, a, b)
-
-    return jax.tree.map(choose, yes, no)
 
 
 def _check_outputs(valid: Array, y: PyTree) -> None:
@@ -153,7 +171,13 @@ def _rows(where: str, name: str, flag: Any, steps: int, axis: int) -> tuple[int,
     return flag.shape[:axis] + flag.shape[axis + 1 :]
 
 
-def _check_lengths(where: str, lengths: Any, steps: int) -> Array:
+def check_lengths(where: str, lengths: Any, steps: int | None) -> Array:
+    """Refuses lengths that are no integers from 0 to ``steps``, if these are known.
+
+    Example:
+      >>> check_lengths("doc", [1, 3], 3).dtype
+      dtype('int32')
+    """
     array = lengths if hasattr(lengths, "dtype") else np.asarray(lengths)
     if not jnp.issubdtype(array.dtype, jnp.integer):
         raise TypeError(
@@ -166,10 +190,11 @@ def _check_lengths(where: str, lengths: Any, steps: int) -> Array:
         # By NumPy: what JAX does with a known array inside jit is not known there.
         known = np.asarray(array)
         low, high = int(known.min()), int(known.max())
-        if low < 0 or high > steps:
+        if low < 0 or (steps is not None and high > steps):
+            most = "T" if steps is None else steps
             raise ValueError(
                 f"{where}: seq_lengths has values from {low} to {high}; expected 0 to "
-                f"{steps}, the number of steps of xs. Clip them, or pad xs."
+                f"{most}, the number of steps of xs. Clip them, or pad xs."
             )
     return jnp.asarray(array, jnp.int32)
 
@@ -193,7 +218,8 @@ def _check_rows(
             raise ValueError(
                 f"{where}: {flag} has the batch axes {batch} and {at} is "
                 f"{checks.describe(leaf)}; expected the same, so that each row can be "
-                f"held by itself. Give {flag} the batch axes of {name}."
+                f"held by itself. Give {flag} the batch axes of {name}, or hand the "
+                "step what all rows share, such as a key, as recur.Series in params."
             )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from recur.memory import Memory
 from recur.roll import unroll
-from recur.steps import step_of
+from recur.steps import StepTransform, step_of
 from recur.types import Array, Cell, PyTree, Step
 
 
@@ -59,22 +59,20 @@ def unroll_loss(
       >>> losses.shape
       (9, 2)
     """
-    stepped = _LossStep(step_of("unroll_loss", step), loss_fn)
+    step_of("unroll_loss", step)
+    stepped = _LossStep(step, loss_fn)
     return unroll(stepped, params, carry, (xs, targets), memory=memory, **time)
 
 
 @dataclass(frozen=True)
-class _LossStep:
-    """A value, so that equal ones share a compiled roll."""
-
-    inner: Step
+class _LossStep(StepTransform):
     loss_fn: Callable[[PyTree, PyTree], Array]
 
     def __call__(
         self, params: PyTree, carry: PyTree, inputs: tuple[PyTree, PyTree]
     ) -> tuple[PyTree, Array]:
         x, target = inputs
-        carry, y = self.inner(params, carry, x)
+        carry, y = self.advance(params, carry, x)
         return carry, self.loss_fn(y, target)
 
 

@@ -13,7 +13,7 @@ import jax
 from jax.ad_checkpoint import checkpoint_name
 
 from recur.jaxprs import evaluate
-from recur.steps import step_of
+from recur.steps import StepTransform, step_of
 from recur.types import Array, Cell, PyTree, Step
 
 
@@ -43,15 +43,12 @@ def emit_named(step: Step | Cell) -> Step:
       >>> named["forget_gate"][0].shape
       (7, 2, 4)
     """
-    return _EmitNamed(step_of("emit_named", step))
+    step_of("emit_named", step)
+    return _EmitNamed(step)
 
 
 @dataclass(frozen=True)
-class _EmitNamed:
-    """A value, so that equal ones share a compiled roll."""
-
-    inner: Step
-
+class _EmitNamed(StepTransform):
     def __call__(
         self, params: PyTree, carry: PyTree, x: PyTree
     ) -> tuple[PyTree, PyTree]:
@@ -61,7 +58,7 @@ class _EmitNamed:
             named[name] = (*named.get(name, ()), value)
             return value
 
-        carry, y = visit_named(self.inner, see, params, carry, x)
+        carry, y = visit_named(self.advance, see, params, carry, x)
         return carry, (y, named)
 
 

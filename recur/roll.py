@@ -1,6 +1,6 @@
 """The roll over time: one step function in, a whole sequence out."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -10,11 +10,15 @@ from recur.fast import sizes
 from recur.fast.choice import Implementation, check_implementation, take_apart
 from recur.fast.chunks import Walk, chunked_roll
 from recur.fast.parts import Parts
-from recur.flags import Flags, blank, make_flags, steer
+from recur.first_carry import first_carries
+from recur.flags import Flags, Starts, make_flags, make_starts, steer
+from recur.identity import Programs
 from recur.memory import Memory, segment_steps, through_segments
+from recur.outputs import InvalidYs, check_invalid_ys, hold_outputs
+from recur.padding import fill_invalid
 from recur.sequences import num_steps, swap_time_batch
-from recur.series import check_series, constant, split_series
-from recur.steps import checked_step, step_of
+from recur.series import check_series, constant, fill_series, split_series
+from recur.steps import checked_step, rolls_itself, step_of
 from recur.types import Array, Cell, PyTree, Step
 
 
@@ -32,6 +36,7 @@ def unroll(
     time_major: bool = True,
     length: int | None = None,
     memory: Memory = "full",
+    invalid_ys: InvalidYs = "zero",
     implementation: Implementation = "auto",
     scan_unroll: int = 1,
 ) -> tuple[PyTree, PyTree]:
@@ -47,15 +52,20 @@ def unroll(
     A step is valid where it lies within ``seq_lengths`` and ``mask`` is True. A step
     that is not does nothing at all: the carry stays, ``ys`` are zero there, its reset
     is ignored, and whatever ``xs`` holds there (NaN and Inf too) reaches neither values
-    nor gradients. All of these go together, for any step and any pytrees.
+    nor gradients. The step is run there on the input and the carry of a valid step, so
+    that it may be singular anywhere else, as ``log`` is at zero. All of these go
+    together, for any step and any pytrees.
 
     Args:
       step: Any pure ``(params, carry, x) -> (carry, y)`` that keeps the type of its
-        carry, or a cell such as ``LSTM(256)``. An object with an ``unroll`` of its own,
-        such as ``Bidirectional``, is asked to roll itself.
+        carry, or a cell such as ``LSTM(256)``. A :class:`recur.Layer`, such as
+        ``Bidirectional``, rolls itself.
       params: Passed unchanged to every step, but for each :class:`Series`, of which a
         step gets its slice; gradients are summed over time.
       carry: Enters the first step taken, which in reverse is the last in time.
+        ``None`` is the first carry of a cell, from its ``init_carry`` and its params,
+        for the batch axes of the flags, or else those between the first axis of ``xs``
+        and the last (of integers: after the first).
       xs: Pytree of arrays ``[T, ...]``, or ``[B, T, ...]`` if not ``time_major``; or
         ``None``, and every step is given ``None``.
       seq_lengths: Integers ``[...]`` from 0 to ``T``, one a row of the batch. Under
@@ -64,8 +74,9 @@ def unroll(
       reset: Booleans ``[T, ...]``, laid out as ``xs``; True marks the first step of a
         segment. The carry starts anew when a segment is entered; walking in reverse,
         when the first step of a segment has been taken. So the segments are the same.
-      reset_carry: What it starts anew from, like ``carry`` or without batch axes; zeros
-        by default. Gradients reach it.
+      reset_carry: What it starts anew from, like ``carry`` or without batch axes. By
+        default a cell starts from the carry that its ``init_carry`` makes, learned or
+        not, and a function from zeros. Gradients reach it.
       reverse: Walk from the last step to the first; ``ys`` stays in input order.
       time_major: Whether time is the first axis of ``xs`` and ``ys`` or the second.
         A carry never has a time axis.
@@ -73,6 +84,8 @@ def unroll(
       memory: What is kept for the gradient: ``"full"`` keeps every step; ``k`` keeps
         the carry at every ``k``-th step and computes the rest again; ``"sqrt"`` does
         that with ``k = √T``. Same values and gradients.
+      invalid_ys: What ``ys`` are where a step is not valid: ``"zero"``, or ``"hold"``
+        for those of the last valid step before it on the walk, zero if there is none.
       implementation: ``"scan"`` is the plain ``jax.lax.scan`` of the step;
         ``"chunked"`` does for many steps at once whatever does not need the carry, and
         differentiates the rest with a leaner rule, wherever a step can be taken apart
@@ -88,7 +101,7 @@ def unroll(
         a shape or a dtype of its carry, or a flag is of another dtype.
       ValueError: If the leaves of ``xs`` differ in ``T``, or ``T`` is not known, or
         flags and batch axes do not fit, or a length is below 0 or above ``T``, or
-        ``implementation`` is not known.
+        ``invalid_ys`` or ``implementation`` is not known.
 
     Example:
       >>> running_sum = lambda params, carry, x: (carry + x, carry + x)
@@ -104,62 +117,54 @@ def unroll(
       Werbos, `Backpropagation through time: what it does and how to do it
       <https://doi.org/10.1109/5.58337>`_, 1990.
     """
+    check_implementation("unroll", implementation)
+    check_invalid_ys("unroll", invalid_ys)
     flags: dict[str, Any] = {"seq_lengths": seq_lengths, "mask": mask, "reset": reset}
+    carry, reset_carry = first_carries(
+        "unroll", step, params, carry, xs, reset_carry, time_major=time_major, **flags
+    )
     flags |= {"reset_carry": reset_carry, "time_major": time_major}
     options: dict[str, Any] = {"reverse": reverse, "scan_unroll": scan_unroll}
     options["implementation"] = implementation
-    check_implementation("unroll", implementation)
-    itself: Any = getattr(step, "unroll", None)
-    if itself is not None:
-        return itself(
-            params, carry, xs, length=length, memory=memory, **flags, **options
-        )
-    advance = step_of("unroll", step)
-    length = num_steps("unroll", xs, length, time_major=time_major)
-    check_series("unroll", params, length)
-    seen, anew = make_flags("unroll", carry, xs, length, **flags)
-    segment = segment_steps("unroll", memory, length)
-    roll = _roll if _unhashable(advance) else _compiled_roll
-    options |= {"length": length, "segment": segment, "time_major": time_major}
-    options["chunk"] = sizes.chunk_steps(carry, length)
-    return roll(advance, params, carry, xs, seen, anew, **options)
+    roll = _roll_layer if rolls_itself(step) else _roll_step
+    sizes_of: dict[str, Any] = {"length": length, "memory": memory}
+    carry, ys = roll(step, params, carry, xs, **sizes_of, **flags, **options)
+    if invalid_ys == "hold":
+        ys = hold_outputs(ys, xs, reverse=reverse, **flags)
+    return carry, ys
 
 
-def stream(
+def _roll_layer(
+    layer: Any, params: PyTree, carry: PyTree, xs: PyTree, **time: Any
+) -> tuple[PyTree, PyTree]:
+    return layer.unroll(params, carry, xs, **time)
+
+
+def _roll_step(
     step: Step | Cell,
     params: PyTree,
     carry: PyTree,
-    chunks: Iterable[PyTree],
-    **time: Any,
-) -> Iterator[tuple[PyTree, PyTree]]:
-    """Rolls a step over a sequence that comes in pieces, handing the carry on.
-
-    One chunk, one step at a time or the whole give the same numbers. Chunks of one
-    length share one compiled roll.
-
-    Args:
-      step: As in :func:`unroll`.
-      params: As in :func:`unroll`.
-      carry: Enters the first chunk.
-      chunks: Each as ``xs`` in :func:`unroll`; any iterable, so they may arrive later.
-      **time: ``time_major`` and ``memory``, as in :func:`unroll`.
-
-    Yields:
-      ``(carry, ys)`` after each chunk.
-
-    Raises:
-      TypeError: As in :func:`unroll`.
-      ValueError: As in :func:`unroll`.
-
-    Example:
-      >>> running_sum = lambda params, carry, x: (carry + x, carry + x)
-      >>> chunks = jnp.arange(2.0), jnp.arange(2.0, 5.0)
-      >>> [ys for _, ys in stream(running_sum, None, jnp.float32(0), chunks)]
-      [Array([0., 1.], dtype=float32), Array([ 3., 6., 10.], dtype=float32)]
-    """
-    for xs in chunks:
-        carry, ys = unroll(step, params, carry, xs, **time)
-        yield carry, ys
+    xs: PyTree,
+    *,
+    length: int | None,
+    memory: Memory,
+    seq_lengths: Any,
+    mask: Any,
+    reset: Any,
+    reset_carry: PyTree,
+    time_major: bool,
+    **options: Any,
+) -> tuple[PyTree, PyTree]:
+    advance = step_of("unroll", step)
+    length = num_steps("unroll", xs, length, time_major=time_major)
+    check_series("unroll", params, length)
+    flags: dict[str, Any] = {"seq_lengths": seq_lengths, "mask": mask, "reset": reset}
+    flags |= {"reset_carry": reset_carry, "time_major": time_major}
+    seen, anew = make_flags("unroll", carry, xs, length, **flags)
+    segment = segment_steps("unroll", memory, length)
+    options |= {"length": length, "segment": segment, "time_major": time_major}
+    options["chunk"] = sizes.chunk_steps(carry, length)
+    return _compiled_roll(advance, params, carry, xs, seen, anew, **options)
 
 
 def _roll(
@@ -178,7 +183,10 @@ def _roll(
     chunk: int,
     scan_unroll: int,
 ) -> tuple[PyTree, PyTree]:
-    xs = blank(flags.valid, xs if time_major else swap_time_batch(xs))
+    xs = xs if time_major else swap_time_batch(xs)
+    xs = fill_invalid(flags.valid, xs, reverse=reverse)
+    starts = make_starts(flags, anew, carry, reverse=reverse)
+    params = fill_series(flags.valid, params, reverse=reverse)
     rest, xs, whole = _with_series(checked_step("unroll", step), params, xs)
     parts = None
     if implementation != "scan" and length:
@@ -189,9 +197,9 @@ def _roll(
             given, whole, rest, carry, x, where_it_pays=where_it_pays
         )
     if parts is None:
-        function = partial(_scan, whole, rest, anew, reverse, scan_unroll)
+        function = partial(_scan, whole, rest, starts, reverse, scan_unroll)
     else:
-        function = partial(_chunked, parts, rest, anew, reverse, chunk)
+        function = partial(_chunked, parts, rest, starts, reverse, chunk)
     walk = {"length": length, "steps": segment or max(1, length), "reverse": reverse}
     again = _once if segment is None else jax.checkpoint
     carry, ys = through_segments(again, function, carry, (xs, flags), **walk)
@@ -201,7 +209,7 @@ def _roll(
 def _scan(
     step: Step,
     params: PyTree,
-    anew: PyTree,
+    starts: Starts,
     reverse: bool,
     scan_unroll: int,
     carry: PyTree,
@@ -212,7 +220,7 @@ def _scan(
 
     def body(carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
         x, flags = inputs
-        steered = steer(flags, anew, reverse=reverse)
+        steered = steer(flags, starts, reverse=reverse)
         return steered(lambda start: step(params, start, x), carry)
 
     options = {"length": length, "reverse": reverse, "unroll": scan_unroll}
@@ -222,7 +230,7 @@ def _scan(
 def _chunked(
     parts: Parts,
     params: PyTree,
-    anew: PyTree,
+    starts: Starts,
     reverse: bool,
     chunk: int,
     carry: PyTree,
@@ -231,7 +239,7 @@ def _chunked(
     length: int,
 ) -> tuple[PyTree, PyTree]:
     walk = Walk(length, sizes.even_steps(length, chunk), reverse)
-    return chunked_roll(parts, params, carry, *inputs, anew, walk)
+    return chunked_roll(parts, params, carry, *inputs, starts, walk)
 
 
 def _with_series(step: Step, params: PyTree, xs: PyTree) -> tuple[PyTree, PyTree, Step]:
@@ -251,24 +259,14 @@ def _once(function: Callable, **_: Any) -> Callable:
     return function
 
 
-# Compiled here so that a second eager call traces nothing. The step is part of the key:
-# cells compare by value, functions by identity, as jax.lax.scan itself has it.
-_compiled_roll = jax.jit(
+# Compiled here so that a second eager call traces nothing.
+_compiled_roll = Programs(
     _roll,
-    static_argnums=0,
-    static_argnames=(
+    static=(
         *("length", "reverse", "time_major", "segment"),
         *("implementation", "chunk", "scan_unroll"),
     ),
 )
 
 
-def _unhashable(step: Step) -> bool:
-    try:
-        hash(step)
-    except TypeError:
-        return True
-    return False
-
-
-__all__ = ["stream", "unroll"]
+__all__ = ["unroll"]

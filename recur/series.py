@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from recur import checks
-from recur.types import PyTree
+from recur.padding import fill_invalid
+from recur.types import Array, PyTree
 
 
 class Series(NamedTuple):
@@ -48,6 +50,27 @@ def split_series(params: PyTree) -> tuple[list[PyTree], Callable]:
         return structure.unflatten([next(place) for place in places])
 
     return series, at
+
+
+def fill_series(valid: Array | None, params: PyTree, *, reverse: bool) -> PyTree:
+    """Puts slices of steps that count in the place of those where none does.
+
+    Example:
+      >>> params = Series(jnp.array([2.0, 0.0]))
+      >>> fill_series(jnp.array([[True], [False]]), params, reverse=False).values
+      Array([2., 2.], dtype=float32)
+    """
+    if valid is None:
+        return params
+    somewhere = jnp.any(valid, tuple(range(1, valid.ndim)))
+
+    def one(a: Array) -> Array:
+        if not jnp.issubdtype(a.dtype, jnp.inexact):
+            return a
+        return fill_invalid(somewhere, a, reverse=reverse)
+
+    series, at = split_series(params)
+    return at([Series(values) for values in jax.tree.map(one, series)])
 
 
 def constant(params: PyTree) -> list[PyTree]:

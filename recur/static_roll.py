@@ -1,13 +1,16 @@
 """The roll as a plain Python loop: its meaning, written out."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from recur.flags import guard, make_flags
+from recur.first_carry import first_carries
+from recur.flags import make_flags, make_starts, steer
+from recur.padding import fill_invalid
 from recur.sequences import num_steps, swap_time_batch
-from recur.series import check_series, split_series
+from recur.series import check_series, fill_series, split_series
 from recur.steps import checked_step, step_of
 from recur.types import Array, Cell, PyTree, Step
 
@@ -57,25 +60,38 @@ def static_unroll(
       Array([0., 1., 3., 6.], dtype=float32)
     """
     where = "static_unroll"
-    advance = guard(checked_step(where, step_of(where, step)), reverse=reverse)
+    flags: dict[str, Any] = {"seq_lengths": seq_lengths, "mask": mask, "reset": reset}
+    carry, reset_carry = first_carries(
+        where, step, params, carry, xs, reset_carry, time_major=time_major, **flags
+    )
+    advance = checked_step(where, step_of(where, step))
     length = num_steps(where, xs, length, time_major=time_major)
     check_series(where, params, length)
-    flags: dict[str, Any] = {"seq_lengths": seq_lengths, "mask": mask, "reset": reset}
     flags |= {"reset_carry": reset_carry, "time_major": time_major}
     seen, anew = make_flags(where, carry, xs, length, **flags)
+    xs = xs if time_major else swap_time_batch(xs)
+    xs = fill_invalid(seen.valid, xs, reverse=reverse)
+    starts = make_starts(seen, anew, carry, reverse=reverse)
+    params = fill_series(seen.valid, params, reverse=reverse)
     series, params_at = split_series(params)
 
-    def at(_: None, carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
-        *inputs, slices = inputs
-        return advance(params_at(slices), carry, (*inputs, anew))
+    def at(_: None, carry: PyTree, inputs: Any) -> tuple[PyTree, ...]:
+        x, flags, slices = inputs
+        steered = steer(flags, starts, reverse=reverse)
+        return steered(lambda start: advance(params_at(slices), start, x), carry)
 
-    inputs = (xs if time_major else swap_time_batch(xs), *seen, series)
-    carry, ys = _loop(at, None, carry, inputs, length, reverse=reverse)
+    carry, ys = _loop(at, None, carry, (xs, seen, series), length, reverse=reverse)
     return carry, ys if time_major else swap_time_batch(ys)
 
 
 def _loop(
-    step: Step, params: PyTree, carry: PyTree, xs: PyTree, length: int, *, reverse: bool
+    step: Callable,
+    params: PyTree,
+    carry: PyTree,
+    xs: PyTree,
+    length: int,
+    *,
+    reverse: bool,
 ) -> tuple[PyTree, PyTree]:
     if not length:
         return carry, _no_outputs(step, params, carry, xs)
@@ -86,7 +102,9 @@ def _loop(
     return carry, jax.tree.map(lambda *leaves: jnp.stack(leaves), *ys)
 
 
-def _no_outputs(step: Step, params: PyTree, carry: PyTree, inputs: PyTree) -> PyTree:
+def _no_outputs(
+    step: Callable, params: PyTree, carry: PyTree, inputs: PyTree
+) -> PyTree:
     def one(a: Array) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(a.shape[1:], a.dtype)
 

@@ -1,10 +1,11 @@
 """Step functions: what counts as one, and what a roll asks of it."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
 from recur import checks
-from recur.types import Cell, PyTree, Step
+from recur.types import Cell, Layer, PyTree, Step
 
 
 def emit_carry(step: Step | Cell) -> Step:
@@ -26,20 +27,55 @@ def emit_carry(step: Step | Cell) -> Step:
       >>> carries
       Array([1, 2, 3], dtype=int32...)
     """
-    return _EmitCarry(step_of("emit_carry", step))
+    step_of("emit_carry", step)
+    return _EmitCarry(step)
 
 
 @dataclass(frozen=True)
-class _EmitCarry:
-    """A value, so that equal ones share a compiled roll."""
+class StepTransform(ABC):
+    """A step made of a step, with the same params and carry.
 
-    inner: Step
+    A value, so that equal ones share a compiled roll.
 
+    Args:
+      inner: The step or cell.
+    """
+
+    inner: Step | Cell
+
+    @property
+    def advance(self) -> Step:
+        """The step inside."""
+        return step_of(type(self).__name__, self.inner)
+
+    @abstractmethod
     def __call__(
         self, params: PyTree, carry: PyTree, x: PyTree
     ) -> tuple[PyTree, PyTree]:
-        carry, y = self.inner(params, carry, x)
+        """Advances by one time step: ``(carry, y)``."""
+        ...
+
+
+@dataclass(frozen=True)
+class _EmitCarry(StepTransform):
+    def __call__(
+        self, params: PyTree, carry: PyTree, x: PyTree
+    ) -> tuple[PyTree, PyTree]:
+        carry, y = self.advance(params, carry, x)
         return carry, (y, carry)
+
+
+def cell_of(step: Any) -> Any:
+    """Finds the cell that makes the first carry of a step; ``None`` for a function.
+
+    Example:
+      >>> cell_of(emit_carry(GRU(4))), cell_of(GRU(4).step) is None
+      (GRU(hidden_size=4...), True)
+    """
+    if isinstance(step, StepTransform):
+        return cell_of(step.inner)
+    makes = isinstance(step, Layer) and callable(getattr(step, "init_carry", None))
+    return step if makes or isinstance(step, Cell) else None
 
 
 def step_of(where: str, step: Any) -> Any:
@@ -57,6 +93,28 @@ def step_of(where: str, step: Any) -> Any:
         f"{where}: step is {checks.describe(step)}; expected a function "
         "(params, carry, x) -> (carry, y) or a cell such as recur.LSTM(256)."
     )
+
+
+def rolls_itself(step: Any) -> bool:
+    """Whether a step has a roll of its own, which takes what ``unroll`` takes.
+
+    Example:
+      >>> rolls_itself(GRU(4)), rolls_itself(Stack((GRU(4), LSTM(4))))
+      (False, True)
+    """
+    return isinstance(step, Layer) and step.rolls_itself
+
+
+def needs_whole(step: Any) -> bool:
+    """Whether a step needs the whole sequence, and cannot be taken alone.
+
+    Example:
+      >>> needs_whole(Stack((GRU(4),))), needs_whole(Bidirectional(GRU(4)))
+      (False, True)
+    """
+    if isinstance(step, StepTransform):
+        return needs_whole(step.inner)
+    return isinstance(step, Layer) and step.needs_whole
 
 
 def checked_step(where: str, step: Step) -> Step:

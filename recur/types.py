@@ -1,5 +1,6 @@
 """The words of the library as types: arrays, steps, cells and initialisers."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -54,12 +55,53 @@ class Cell(Protocol):
         ...
 
 
+class Layer(ABC):
+    """What rolls itself: :func:`recur.unroll` hands it all of its arguments.
+
+    For what needs the whole sequence, as :class:`recur.Bidirectional` does, or rolls
+    parts of itself, as :class:`recur.Stack`. To say so takes this class; a method of
+    the name alone could mean anything.
+
+    Example:
+      >>> class Twice(recur.Layer):
+      ...     def unroll(self, params, carry, xs, **time):
+      ...         return recur.unroll(lambda p, s, x: (s + x, s), params, carry, 2 * xs)
+      >>> recur.unroll(Twice(), None, 0.0, jnp.ones(3))[0]
+      Array(6., dtype=float32...)
+    """
+
+    @property
+    def needs_whole(self) -> bool:
+        """Whether it can only be rolled over a whole sequence, not taken step by step.
+
+        So it is, unless a subclass says otherwise and has a ``step``.
+        """
+        return True
+
+    @property
+    def rolls_itself(self) -> bool:
+        """Whether its ``unroll`` is called even where it has a ``step`` too."""
+        return True
+
+    @abstractmethod
+    def unroll(
+        self, params: PyTree, carry: PyTree, xs: PyTree, **time: Any
+    ) -> tuple[PyTree, PyTree]:
+        """Rolls over a sequence: ``(carry, ys)``.
+
+        ``time`` holds the keyword arguments of :func:`recur.unroll` as they came, but
+        for a ``reset_carry`` that was left out: it is then what ``init_carry`` makes.
+        """
+        ...
+
+
 __all__ = [
     "Activation",
     "Array",
     "Cell",
     "DTypeLike",
     "Initializer",
+    "Layer",
     "PyTree",
     "Step",
 ]

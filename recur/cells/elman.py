@@ -192,6 +192,7 @@ class Elman(Specification):
 
 
 give_parts(elman_step, elman_parts)
+give_parts(Elman, Elman.parts)
 
 
 __all__ = ["Elman", "ElmanParams", "elman_init", "elman_init_carry", "elman_step"]

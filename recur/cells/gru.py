@@ -289,6 +289,7 @@ class GRU(Specification):
 
 
 give_parts(gru_step, gru_parts)
+give_parts(GRU, GRU.parts)
 
 
 def _check(params: GRUParams, carry: Array, x: Array, *, reset_after: bool) -> None:

@@ -320,6 +320,7 @@ class LSTM(Specification):
 
 
 give_parts(lstm_step, lstm_parts)
+give_parts(LSTM, LSTM.parts)
 
 
 def _check(params: LSTMParams, carry: LSTMCarry, x: Array, *, coupled: bool) -> None:

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
-from recur.compose.wrapper import Sizes, draw
+from recur.compose.wrapper import Masked, Sizes, draw
 from recur.roll import unroll
-from recur.types import Array, PyTree
+from recur.types import Array, Layer, PyTree
 
 
 class BidirectionalParams(NamedTuple):
@@ -26,6 +26,26 @@ class BidirectionalCarry(NamedTuple):
     forward: PyTree
     backward: PyTree
 
+    def join(self) -> PyTree:
+        """Joins both on the last axis: what each read of the whole sequence.
+
+        Of two LSTMs it is one ``LSTMCarry`` with ``h`` and ``c`` of ``[..., 2 H]``.
+
+        Raises:
+          TypeError: If the two cells are of different kinds.
+
+        Example:
+          >>> BidirectionalCarry(jnp.zeros((2, 3)), jnp.ones((2, 4))).join().shape
+          (2, 7)
+        """
+        kinds = [jax.tree.structure(carry) for carry in self]
+        if kinds[0] != kinds[1]:
+            raise TypeError(
+                f"BidirectionalCarry.join: the carries are {kinds[0]} and {kinds[1]}; "
+                "expected two of one kind. Join the parts of each that you want."
+            )
+        return jax.tree.map(lambda a, b: jnp.concatenate([a, b], -1), *self)
+
 
 MERGES: dict[str, Callable[[Array, Array], Array]] = {
     "concatenate": lambda a, b: jnp.concatenate([a, b], axis=-1),
@@ -36,7 +56,7 @@ MERGES: dict[str, Callable[[Array, Array], Array]] = {
 
 
 @dataclass(frozen=True)
-class Bidirectional:
+class Bidirectional(Masked, Layer):
     r"""Rolls one cell forwards and one backwards, and merges their outputs.
 
     .. math::

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
-from recur.compose.wrapper import Wrapper
+from recur.compose.wrapper import Wrapper, check_steps
 from recur.named import visit_named
 from recur.types import Array, PyTree
 
@@ -46,6 +46,7 @@ class ClipCell(Wrapper):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_steps("ClipCell", self.cell)
         checks.check_positive("ClipCell", "limit", self.limit)
 
     def step(self, params: PyTree, carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
@@ -101,6 +102,7 @@ class ClipGradient(Wrapper):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_steps("ClipGradient", self.cell)
         checks.check_positive("ClipGradient", "limit", self.limit)
 
     def step(self, params: PyTree, carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:

@@ -54,12 +54,9 @@ class Dropout(Wrapper):
         masks = Series(keep_mask(k_mask, self.rate, shape))
         return Drawn(draw(self.cell, k_inner, params, sizes), masks)
 
-    def step(self, params: PyTree, carry: PyTree, x: PyTree) -> tuple[PyTree, Array]:
-        """Advances the cell, and drops some of its output if there is a mask."""
-        if not isinstance(params, Drawn):
-            return super().step(params, carry, x)
-        carry, y = self.cell.step(params.params, carry, x)
-        return carry, scaled(params.masks, self.rate, y)
+    def act(self, params: PyTree, x: PyTree, y: Array) -> Array:
+        """Masks the output."""
+        return scaled(params.masks, self.rate, y) if isinstance(params, Drawn) else y
 
 
 __all__ = ["Dropout"]

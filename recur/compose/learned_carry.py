@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
-from recur.compose.wrapper import Sizes, draw
+from recur.compose.wrapper import Around, Sizes, draw
 from recur.types import Array, Cell, PyTree
 
 
@@ -19,7 +19,7 @@ class LearnedCarryParams(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LearnedCarry:
+class LearnedCarry(Around):
     """A cell whose initial carry is a parameter, starting at the cell's own.
 
     ``init_carry`` needs the params then, and gradients flow back into them. An inner
@@ -78,15 +78,13 @@ class LearnedCarry:
         """Draws the masks of the cell inside."""
         return params._replace(cell=draw(self.cell, key, params.cell, sizes))
 
-    def step(
-        self, params: LearnedCarryParams, carry: PyTree, x: PyTree
-    ) -> tuple[PyTree, PyTree]:
-        """Advances the cell by one step."""
-        where = "LearnedCarry.step"
+    def inside(self, params: LearnedCarryParams) -> PyTree:
+        """Gives the params of the cell."""
+        where = "LearnedCarry"
         checks.check_type(
             where, "params", params, LearnedCarryParams, "LearnedCarry.init"
         )
-        return self.cell.step(params.cell, carry, x)
+        return params.cell
 
 
 __all__ = ["LearnedCarry", "LearnedCarryParams"]

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
-from recur.compose.wrapper import Sizes, draw
+from recur.compose.wrapper import Around, Sizes, draw
 from recur.initializers import Glorot, Zeros
 from recur.linear import add_bias, matmul
 from recur.types import Activation, Array, Cell, DTypeLike, Initializer, PyTree
@@ -32,7 +32,7 @@ def identity(x: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Readout:
+class Readout(Around):
     r"""A cell with an output layer: ``y = activation(h W + b)`` at every step.
 
     .. math::
@@ -72,6 +72,7 @@ class Readout:
     compute_dtype: DTypeLike | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         checks.check_size("Readout", "output_size", self.output_size)
 
     def init(self, key: Array, input_size: int) -> ReadoutParams:
@@ -86,27 +87,19 @@ class Readout:
             b=self.bias_init(k_b, (self.output_size,), self.dtype),
         )
 
-    def init_carry(
-        self, batch_shape: tuple[int, ...] = (), *, params: ReadoutParams | None = None
-    ) -> PyTree:
-        """Makes the carry of the cell."""
-        below = None if params is None else params.cell
-        return self.cell.init_carry(batch_shape, params=below)
+    def inside(self, params: ReadoutParams) -> PyTree:
+        """Gives the params of the cell."""
+        checks.check_type("Readout", "params", params, ReadoutParams, "Readout.init")
+        return params.cell
 
     def draw(self, key: Array, params: ReadoutParams, sizes: Sizes) -> ReadoutParams:
         """Draws the masks of the cell inside."""
         return params._replace(cell=draw(self.cell, key, params.cell, sizes))
 
-    def step(
-        self, params: ReadoutParams, carry: PyTree, x: PyTree
-    ) -> tuple[PyTree, Array]:
-        """Advances the cell by one step and reads its output."""
-        checks.check_type(
-            "Readout.step", "params", params, ReadoutParams, "Readout.init"
-        )
-        carry, h = self.cell.step(params.cell, carry, x)
-        y = self.activation(add_bias(matmul(h, params.w, self.compute_dtype), params.b))
-        return carry, y.astype(h.dtype)
+    def act(self, params: ReadoutParams, x: PyTree, y: Array) -> Array:
+        """Reads the output of the cell."""
+        logits = add_bias(matmul(y, params.w, self.compute_dtype), params.b)
+        return self.activation(logits).astype(y.dtype)
 
 
 __all__ = ["Readout", "ReadoutParams"]

@@ -6,7 +6,15 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
-from recur.compose.wrapper import Drawn, Sizes, Wrapper, draw, keep_mask, scaled
+from recur.compose.wrapper import (
+    Drawn,
+    Sizes,
+    Wrapper,
+    check_steps,
+    draw,
+    keep_mask,
+    scaled,
+)
 from recur.named import emit_named, visit_named
 from recur.series import Series
 from recur.types import Array, PyTree
@@ -49,6 +57,7 @@ class RecurrentDropout(Wrapper):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_steps("RecurrentDropout", self.cell)
         checks.check_rate("RecurrentDropout", "rate", self.rate)
 
     def draw(self, key: Array, params: PyTree, sizes: Sizes) -> Drawn:

@@ -40,11 +40,10 @@ class Residual(Wrapper):
         checks.check_same_size("Residual", input_size, self.output_size)
         return self.cell.init(key, input_size)
 
-    def step(self, params: PyTree, carry: PyTree, x: Array) -> tuple[PyTree, Array]:
-        """Advances the cell and adds its input to its output."""
-        carry, y = self.cell.step(params, carry, x)
+    def act(self, params: PyTree, x: Array, y: Array) -> Array:
+        """Adds the input to the output."""
         checks.check_same_size("Residual", x.shape[-1], y.shape[-1])
-        return carry, x.astype(y.dtype) + y
+        return x.astype(y.dtype) + y
 
 
 class HighwayParams(NamedTuple):
@@ -96,28 +95,20 @@ class Highway(Wrapper):
         b = jnp.full((input_size,), self.transform_bias, self.dtype)
         return HighwayParams(self.cell.init(k_cell, input_size), w, b)
 
-    def init_carry(
-        self, batch_shape: tuple[int, ...] = (), *, params: HighwayParams | None = None
-    ) -> PyTree:
-        """Makes the carry of the cell inside."""
-        inner = None if params is None else params.cell
-        return self.cell.init_carry(batch_shape, params=inner)
+    def inside(self, params: HighwayParams) -> PyTree:
+        """Gives the params of the cell inside."""
+        checks.check_type("Highway", "params", params, HighwayParams, "Highway.init")
+        return params.cell
 
     def draw(self, key: Array, params: HighwayParams, sizes: Sizes) -> HighwayParams:
         """Draws the masks of the cell inside."""
         return params._replace(cell=draw(self.cell, key, params.cell, sizes))
 
-    def step(
-        self, params: HighwayParams, carry: PyTree, x: Array
-    ) -> tuple[PyTree, Array]:
-        """Advances the cell and mixes its output with its input."""
-        checks.check_type(
-            "Highway.step", "params", params, HighwayParams, "Highway.init"
-        )
-        carry, y = self.cell.step(params.cell, carry, x)
+    def act(self, params: HighwayParams, x: Array, y: Array) -> Array:
+        """Mixes the output with the input."""
         t = jax.nn.sigmoid(add_bias(matmul(x, params.w), params.b))
         mixed = t * y.astype(t.dtype) + (1 - t) * x.astype(t.dtype)
-        return carry, mixed.astype(y.dtype)
+        return mixed.astype(y.dtype)
 
 
 __all__ = ["Highway", "HighwayParams", "Residual"]

@@ -6,14 +6,14 @@ from typing import Any
 import jax
 
 from recur import checks
-from recur.compose.wrapper import Sizes, draw
+from recur.compose.wrapper import Masked, Sizes, draw
 from recur.roll import unroll
-from recur.steps import step_of
-from recur.types import Array, PyTree
+from recur.steps import needs_whole, step_of
+from recur.types import Array, Layer, PyTree
 
 
 @dataclass(frozen=True)
-class Stack:
+class Stack(Masked, Layer):
     r"""A cell made of cells: the output of each is the input of the next.
 
     .. math::
@@ -47,8 +47,13 @@ class Stack:
         if not self.cells:
             raise ValueError("Stack: cells is empty; expected one cell or more.")
         for cell in self.cells:
-            if not hasattr(cell, "unroll"):
+            if not needs_whole(cell):
                 step_of("Stack", cell)
+
+    @property
+    def needs_whole(self) -> bool:
+        """Whether one of the layers does."""
+        return any(map(needs_whole, self.cells))
 
     @property
     def output_size(self) -> int:
@@ -107,7 +112,7 @@ class Stack:
     ) -> tuple[tuple[PyTree, ...], PyTree]:
         """Rolls layer after layer, or all at once where that takes less memory."""
         whole = time.get("memory", "full") == "full"
-        if not whole and not any(map(_is_layer, self.cells)):
+        if not whole and not self.needs_whole:
             return unroll(self.step, params, carry, xs, reset_carry=reset_carry, **time)
         self._check(params, carry)
         carries = []
@@ -121,13 +126,6 @@ class Stack:
         count = len(self.cells)
         checks.check_count("Stack.step", "params", params, count, "Stack.init")
         checks.check_count("Stack.step", "carry", carry, count, "Stack.init_carry")
-
-
-def _is_layer(cell: Any) -> bool:
-    inner = cell.cells if isinstance(cell, Stack) else ()
-    return (not hasattr(cell, "step") and hasattr(cell, "unroll")) or any(
-        map(_is_layer, inner)
-    )
 
 
 __all__ = ["Stack"]

@@ -1,14 +1,21 @@
 """What all cells around one cell share, and how masks are drawn through them."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from recur import checks
-from recur.sequences import num_steps
-from recur.types import Array, Cell, PyTree
+from recur.flags import valid_steps
+from recur.padding import map_valid
+from recur.roll import unroll
+from recur.sequences import num_steps, swap_time_batch
+from recur.series import split_series
+from recur.steps import needs_whole
+from recur.types import Array, Cell, Layer, PyTree
 
 
 class Sizes(NamedTuple):
@@ -26,9 +33,21 @@ class Drawn(NamedTuple):
     masks: PyTree
 
 
+class Masked(ABC):
+    """What draws masks for itself or for parts of it; see :func:`draw_masks`."""
+
+    @abstractmethod
+    def draw(self, key: Array, params: PyTree, sizes: Sizes) -> PyTree:
+        """Gives the params with the masks of one roll beside them."""
+        ...
+
+
 @dataclass(frozen=True)
-class Wrapper:
-    """A cell around a cell, with the params, carry and sizes of that cell.
+class Around(Masked, Layer):
+    """A cell around a cell, which acts on inputs and outputs at every step.
+
+    Around a layer that needs the whole sequence it is such a layer too: it rolls the
+    one inside, and acts on all steps at once.
 
     Args:
       cell: The cell inside, the user's own included.
@@ -37,12 +56,52 @@ class Wrapper:
     cell: Any
 
     def __post_init__(self) -> None:
-        if not isinstance(self.cell, Cell):
-            raise TypeError(
-                f"{type(self).__name__}: cell is {checks.describe(self.cell)}; "
-                "expected an object with init, init_carry, step and output_size, such "
-                "as recur.LSTM(256)."
-            )
+        check_cell(type(self).__name__, self.cell)
+
+    @property
+    def needs_whole(self) -> bool:
+        """Whether the cell inside does."""
+        return needs_whole(self.cell)
+
+    @property
+    def rolls_itself(self) -> bool:
+        """Whether the cell inside has to."""
+        return self.needs_whole
+
+    def inside(self, params: PyTree) -> PyTree:
+        """Gives the params of the cell inside."""
+        return params.params if isinstance(params, Drawn) else params
+
+    def act(self, params: PyTree, x: PyTree, y: PyTree) -> PyTree:
+        """Makes the output from input and output of the cell inside, at any steps."""
+        return y
+
+    def init_carry(
+        self, batch_shape: tuple[int, ...] = (), *, params: PyTree = None
+    ) -> PyTree:
+        """Makes the carry of the cell inside."""
+        inner = None if params is None else self.inside(params)
+        return self.cell.init_carry(batch_shape, params=inner)
+
+    def step(self, params: PyTree, carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
+        """Advances the cell inside by one step, and acts on its output."""
+        carry, y = self.cell.step(self.inside(params), carry, x)
+        return carry, self.act(params, x, y)
+
+    def unroll(
+        self, params: PyTree, carry: PyTree, xs: PyTree, **time: Any
+    ) -> tuple[PyTree, PyTree]:
+        """Rolls the layer inside; see :func:`recur.unroll` for the arguments."""
+        carry, ys = unroll(self.cell, self.inside(params), carry, xs, **time)
+        turn = swap_time_batch if not time.get("time_major", True) else lambda a: a
+        series, at = split_series(params)
+        act = partial(self.act, at(series))
+        return carry, turn(map_valid(act, valid_steps(xs, **time), turn(xs), turn(ys)))
+
+
+@dataclass(frozen=True)
+class Wrapper(Around):
+    """A cell around a cell, with the params and sizes of that cell."""
 
     @property
     def output_size(self) -> int:
@@ -53,20 +112,31 @@ class Wrapper:
         """Draws the params of the cell inside."""
         return self.cell.init(key, input_size)
 
-    def init_carry(
-        self, batch_shape: tuple[int, ...] = (), *, params: PyTree = None
-    ) -> PyTree:
-        """Makes the carry of the cell inside."""
-        inner = params.params if isinstance(params, Drawn) else params
-        return self.cell.init_carry(batch_shape, params=inner)
-
     def draw(self, key: Array, params: PyTree, sizes: Sizes) -> PyTree:
         """Draws masks for the cell inside."""
         return draw(self.cell, key, params, sizes)
 
-    def step(self, params: PyTree, carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
-        """Advances the cell inside by one step."""
-        return self.cell.step(params, carry, x)
+
+def check_cell(where: str, cell: Any) -> None:
+    """Refuses what is neither a cell nor a layer that rolls itself."""
+    if isinstance(cell, type) or not (isinstance(cell, Cell) or needs_whole(cell)):
+        name = cell.__name__ if isinstance(cell, type) else None
+        hint = f"Write {name}(...) for an instance." if name else ""
+        raise TypeError(
+            f"{where}: cell is {f'the class {name}' if name else checks.describe(cell)}"
+            "; expected an object with init, init_carry, step and output_size, such as "
+            f"recur.LSTM(256). {hint}".rstrip()
+        )
+
+
+def check_steps(where: str, cell: Any) -> None:
+    """Refuses a layer that needs the whole sequence where each step is changed."""
+    if needs_whole(cell):
+        raise TypeError(
+            f"{where}: cell is a {type(cell).__name__}, which needs the whole "
+            "sequence; expected a cell that is taken step by step. Wrap the cells "
+            f"inside: {type(cell).__name__}({where}(...))."
+        )
 
 
 def draw(cell: Any, key: Array, params: PyTree, sizes: Sizes) -> PyTree:
@@ -76,7 +146,7 @@ def draw(cell: Any, key: Array, params: PyTree, sizes: Sizes) -> PyTree:
       >>> draw(LSTM(4), jax.random.key(0), "params", Sizes(7, (2,), 3))
       'params'
     """
-    return cell.draw(key, params, sizes) if hasattr(cell, "draw") else params
+    return cell.draw(key, params, sizes) if isinstance(cell, Masked) else params
 
 
 def draw_masks(

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
-from recur.compose.wrapper import Drawn, Sizes, Wrapper, draw, keep_mask
+from recur.compose.wrapper import Drawn, Sizes, Wrapper, check_steps, draw, keep_mask
 from recur.series import Series
 from recur.types import Array, PyTree
 
@@ -51,6 +51,7 @@ class Zoneout(Wrapper):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_steps("Zoneout", self.cell)
         checks.check_rate("Zoneout", "h", self.h)
         checks.check_rate("Zoneout", "c", self.c)
 

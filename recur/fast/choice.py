@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from types import FunctionType, MethodType
 from typing import Any, Literal
 
 import jax
@@ -23,12 +24,21 @@ DEPTH = 2
 """Entries that a product sums over, for each row, from which it was."""
 
 
-def give_parts(step: Step, parts: Callable[[PyTree, PyTree], Parts | None]) -> None:
-    """Tells the roll how a function is taken apart: ``parts(params, carry)``.
+_PARTS: dict[Any, Callable[..., Parts | None]] = {}
 
-    A cell says it by a method of that name instead.
+
+def give_parts(owner: Any, parts: Callable[..., Parts | None]) -> None:
+    """Tells the roll how a step is taken apart.
+
+    A table says so and no attribute, of which a user's object may have one that means
+    something else.
+
+    Args:
+      owner: A function, or a class of cells.
+      parts: ``(params, carry) -> parts`` for a function, ``(cell, params, carry)`` for
+        the ``step`` of a cell; ``None`` where they do not fit.
     """
-    setattr(step, "parts", parts)  # noqa: B010 -- functions declare no attributes
+    _PARTS[owner] = parts
 
 
 def check_implementation(where: str, implementation: Any) -> None:
@@ -75,16 +85,15 @@ def take_apart(
 
 
 def _own(step: Any, params: PyTree, carry: PyTree) -> Parts | None:
-    cell = getattr(step, "__self__", None)
-    if getattr(step, "__name__", None) == "step" and hasattr(type(cell), "parts"):
-        # Whoever overrides the step of a cell has another cell.
-        order = [next(c for c in type(cell).__mro__ if n in vars(c)) for n in _NAMES]
-        return cell.parts(params, carry) if issubclass(*order) else None  # pyright: ignore[reportOptionalMemberAccess]
-    parts = getattr(step, "parts", None)
-    return None if parts is None else parts(params, carry)
-
-
-_NAMES = ("parts", "step")
+    if isinstance(step, FunctionType):
+        parts = _PARTS.get(step)
+        return None if parts is None else parts(params, carry)
+    cell = step.__self__ if isinstance(step, MethodType) else None
+    owner = next((c for c in type(cell).__mro__ if c in _PARTS), None)
+    # A subclass that overrides `step` must not inherit the parts of its parent.
+    if owner is None or step.__func__ is not vars(owner)["step"]:
+        return None
+    return _PARTS[owner](cell, params, carry)
 
 
 def _pays(found: Dissection) -> bool:

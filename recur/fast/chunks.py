@@ -24,7 +24,7 @@ from recur.fast.onward import (
 from recur.fast.parts import Chunk, Parts
 from recur.fast.sizes import onward_steps
 from recur.fast.tangents import filled, without_zeros
-from recur.flags import Flags, steer
+from recur.flags import Flags, Starts, steer
 from recur.memory import through_segments
 from recur.types import PyTree
 
@@ -43,7 +43,7 @@ def chunked_roll(
     carry: PyTree,
     xs: PyTree,
     flags: Flags,
-    anew: PyTree,
+    starts: Starts,
     walk: Walk,
 ) -> tuple[PyTree, PyTree]:
     """Rolls a step that was taken apart, as ``jax.lax.scan`` would roll it whole.
@@ -52,9 +52,9 @@ def chunked_roll(
       parts: The step.
       params: Its params.
       carry: Enters the first step taken.
-      xs: Time-major inputs, blank where a step is not valid.
+      xs: Time-major inputs, of a step that counts where one does not.
       flags: Of each step.
-      anew: What a reset starts from.
+      starts: What resets and steps that do not count start from.
       walk: Length, size of a chunk, and direction.
 
     Returns:
@@ -62,16 +62,16 @@ def chunked_roll(
     """
 
     @jax.custom_jvp
-    def roll(weights: Any, carry: Any, xs: Any, anew: Any, flags: Flags) -> Any:
+    def roll(weights: Any, carry: Any, xs: Any, starts: Any, flags: Flags) -> Any:
         onward = partial(_onward, parts, weights, walk)
         if parts.of_rows:
             onward = partial(without_row, onward)
-        return settled(onward(carry, (xs, flags), anew))
+        return settled(onward(carry, (xs, flags), starts))
 
     def roll_jvp(primals: Any, tangents: Any) -> Any:
-        weights, carry, xs, anew, flags = primals
-        dweights, dcarry, dxs, danew, _ = without_zeros(tangents)
-        step = parts, weights, anew, walk.reverse
+        weights, carry, xs, starts, flags = primals
+        dweights, dcarry, dxs, dstarts, _ = without_zeros(tangents)
+        step = parts, weights, starts, walk.reverse
         values = kept_values(*step, carry, (xs, flags))
         # What is kept takes the place of projected inputs only if these are all there.
         whole = walk._replace(steps=walk.length) if parts.in_place else walk
@@ -83,7 +83,7 @@ def chunked_roll(
         if not any_flag(flags):
             entering = _entering(carry, met, steps, reverse=reverse)
         through = partial(
-            *(_tangent, parts, weights, dweights, filled(anew, danew), entering),
+            *(_tangent, parts, weights, dweights, filled(starts, dstarts), entering),
             reverse,
         )
         number = jnp.arange(walk.length) // steps
@@ -92,7 +92,7 @@ def chunked_roll(
         return settled((last, ys)), (dlast, dys)
 
     roll.defjvp(roll_jvp, symbolic_zeros=True)
-    return roll(parts.prepare(params), carry, xs, anew, flags)
+    return roll(parts.prepare(params), carry, xs, starts, flags)
 
 
 def _onward(
@@ -101,9 +101,9 @@ def _onward(
     walk: Walk,
     carry: PyTree,
     inputs: tuple[PyTree, Flags],
-    anew: PyTree,
+    starts: Starts,
 ) -> tuple[PyTree, PyTree]:
-    through = partial(roll_forward, parts, weights, anew, walk.reverse)
+    through = partial(roll_forward, parts, weights, starts, walk.reverse)
     zs = jax.eval_shape(parts.project, weights, inputs[0])
     steps = onward_steps(zs, walk.length, walk.steps)
     return _chunks(through, carry, inputs, walk._replace(steps=steps))
@@ -113,7 +113,7 @@ def _tangent(
     parts: Parts,
     weights: PyTree,
     dweights: PyTree,
-    danew: PyTree,
+    dstarts: Starts,
     entering: PyTree,
     reverse: bool,
     dcarry: PyTree,
@@ -128,10 +128,13 @@ def _tangent(
         first = jax.tree.map(lambda a: a[number[0]], entering)
         chunk = Chunk(xs, _entering(first, met, 1, reverse=reverse), kept, met)
     linear = parts.linearize(weights, dweights, chunk, dxs)
+    moving = dstarts._replace(
+        invalid=None
+    )  # Linear in all tangents, so never singular.
 
     def body(dcarry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
         linear, flags = inputs
-        steered = steer(flags, danew, reverse=reverse)
+        steered = steer(flags, moving, reverse=reverse)
         return steered(lambda start: parts.tangent(weights, start, linear), dcarry)
 
     return jax.lax.scan(body, dcarry, (linear, flags), length=length, reverse=reverse)

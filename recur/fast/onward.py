@@ -9,14 +9,14 @@ import jax.numpy as jnp
 
 from recur.fast.keeping import Values, keeping_scan, values_of
 from recur.fast.parts import Parts
-from recur.flags import Flags, steer
+from recur.flags import Flags, Starts, steer
 from recur.types import Array, PyTree
 
 
 def roll_forward(
     parts: Parts,
     weights: PyTree,
-    anew: PyTree,
+    starts: Starts,
     reverse: bool,
     carry: PyTree,
     inputs: tuple[PyTree, Flags],
@@ -26,7 +26,7 @@ def roll_forward(
     """Rolls some steps, and keeps nothing of them."""
     xs, flags = inputs
     inputs = parts.project(weights, xs), flags
-    step = partial(_step, parts, weights, anew, reverse)
+    step = partial(_step, parts, weights, starts, reverse)
     scan = partial(jax.lax.scan, xs=inputs, length=length, reverse=reverse)
     if not parts.lands_again:
         return scan(lambda carry, inputs: step(carry, inputs)[:2], carry)
@@ -42,14 +42,14 @@ def roll_forward(
     (_, carry, kept), ys = scan(writing, (carry, carry, nothing))
     at_end = jax.tree.map(lambda a: a[0 if reverse else -1], flags)
     land = partial(parts.land, weights, kept=kept)
-    carry, _ = steer(at_end, anew, reverse=reverse)(land, carry)
+    carry, _ = steer(at_end, starts, reverse=reverse)(land, carry)
     return carry, ys
 
 
 def roll_keeping(
     parts: Parts,
     weights: PyTree,
-    anew: PyTree,
+    starts: Starts,
     reverse: bool,
     values: Values,
     carry: PyTree,
@@ -60,9 +60,9 @@ def roll_keeping(
     """Rolls them too, and keeps of each step what ``values`` says."""
 
     def roll(
-        in_place: bool, weights: Any, anew: Any, carry: Any, xs: Any, flags: Flags
+        in_place: bool, weights: Any, starts: Any, carry: Any, xs: Any, flags: Flags
     ) -> Any:
-        body = _keeping(partial(_step, parts, weights, anew, reverse))
+        body = _keeping(partial(_step, parts, weights, starts, reverse))
         read = parts.project(weights, xs), flags
         scan = partial(keeping_scan, body, carry, read, values, in_place=in_place)
         return settled(scan(length=length, reverse=reverse))
@@ -70,13 +70,13 @@ def roll_keeping(
     once = jax.custom_jvp(partial(roll, parts.in_place))
     # Whoever differentiates this too would copy what is kept of all steps at each.
     once.defjvp(partial(jax.jvp, partial(roll, False)))
-    return once(weights, anew, carry, *inputs)
+    return once(weights, starts, carry, *inputs)
 
 
 def kept_values(
     parts: Parts,
     weights: PyTree,
-    anew: PyTree,
+    starts: Starts,
     reverse: bool,
     carry: PyTree,
     inputs: tuple[PyTree, Flags],
@@ -85,7 +85,7 @@ def kept_values(
     xs, flags = inputs
     read = jax.eval_shape(parts.project, weights, xs), flags
     one = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), read)
-    body = _keeping(partial(_step, parts, weights, anew, reverse))
+    body = _keeping(partial(_step, parts, weights, starts, reverse))
     return values_of(body, carry, one)
 
 
@@ -101,7 +101,7 @@ def _keeping(step: Callable) -> Callable:
 def _step(
     parts: Parts,
     weights: PyTree,
-    anew: PyTree,
+    starts: Starts,
     reverse: bool,
     carry: PyTree,
     inputs: tuple[PyTree, Flags],
@@ -112,7 +112,7 @@ def _step(
         kept = parts.gate(weights, start, z)
         return *parts.land(weights, start, kept), kept, start
 
-    return steer(flags, anew, reverse=reverse)(advance, carry)
+    return steer(flags, starts, reverse=reverse)(advance, carry)
 
 
 def settled(outputs: PyTree) -> PyTree:

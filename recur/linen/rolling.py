@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from recur import checks
 from recur.compose.wrapper import Sizes, draw, draw_masks
-from recur.flags import tree_where
+from recur.padding import tree_where
 from recur.roll import unroll
 from recur.types import Array, PyTree
 

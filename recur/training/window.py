@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
-from recur.flags import make_flags, tree_where
+from recur.flags import make_flags
+from recur.padding import fill_invalid, tree_where
 from recur.sequences import num_steps
 from recur.series import check_series, split_series
 from recur.types import Array, PyTree
@@ -118,7 +119,7 @@ def sum_losses(
     mask, targets = steps.mask, steps.targets
     if mask is None:
         return jnp.sum(_losses(loss_fn, ys, targets))
-    losses = _losses(loss_fn, ys, tree_where(mask, targets, None))
+    losses = _losses(loss_fn, *fill_invalid(mask, (ys, targets)))
     if losses.ndim < mask.ndim:
         raise ValueError(
             f"loss_fn: it returned {checks.describe(losses[0])} for one step; expected "

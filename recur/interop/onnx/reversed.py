@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from recur.roll import unroll
-from recur.types import Array, PyTree
+from recur.types import Array, Layer, PyTree
 
 
 @dataclass(frozen=True)
-class Reversed:
+class Reversed(Layer):
     r"""Rolls a cell from the last valid step of each row to its first.
 
     .. math::
