@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from recur.steps import cell_of
 from recur.types import Cell, PyTree, Step
@@ -52,7 +53,7 @@ def _batch_shape(
     axis = 0 if time_major else 1
     seq_lengths, *others = flags
     if seq_lengths is not None:
-        return jnp.shape(seq_lengths)
+        return np.shape(seq_lengths)  # A list will do.
     found = next((a for a in others if a is not None), None)
     if found is None:
         leaves = jax.tree.leaves(xs)

@@ -1,4 +1,4 @@
-"""Which steps share a compiled roll: values do, and what may change in place does not."""
+"""Which steps share a compiled roll: values do, what may change in place does not."""
 
 import gc
 import weakref
