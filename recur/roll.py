@@ -238,7 +238,8 @@ def _chunked(
     *,
     length: int,
 ) -> tuple[PyTree, PyTree]:
-    walk = Walk(length, sizes.even_steps(length, chunk), reverse)
+    steps = sizes.made_steps(chunk, parts.made)
+    walk = Walk(length, sizes.even_steps(length, steps), reverse)
     return chunked_roll(parts, params, carry, *inputs, starts, walk)
 
 

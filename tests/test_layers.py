@@ -80,7 +80,7 @@ BESIDE = [
                 "one_row",
                 "chunks",
             ),
-            *("flat_product", "joined", "upright", "dissection"),
+            *("separable", "flat_product", "joined", "upright", "dissection"),
             *("factors", "any_step", "choice"),
         ),
     ),

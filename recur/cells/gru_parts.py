@@ -43,6 +43,7 @@ class _Parts:
     compute_dtype: DTypeLike | None
 
     in_place = True
+    made = 0
     lands_again = False
     of_rows = True
 

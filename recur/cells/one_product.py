@@ -39,6 +39,7 @@ class OneProduct:
     compute_dtype: DTypeLike | None
 
     in_place = True
+    made = 0
     of_rows = True
 
     @property

@@ -11,6 +11,7 @@ linearised for a whole chunk at once, and so are the terms
 one product :math:`\dot u_k W_k` each.
 """
 
+import math
 from itertools import chain
 from typing import Any
 
@@ -22,7 +23,7 @@ from recur.fast.dissection import SUMS, Dissection, Product
 from recur.fast.factors import factored
 from recur.fast.flat_product import flat_product, multiply_like
 from recur.fast.parts import Chunk
-from recur.fast.tangents import filled, push_forward
+from recur.fast.tangents import filled, has_tangent, push_forward
 from recur.jaxprs import read, run, run_alone
 from recur.types import Array, PyTree
 
@@ -45,6 +46,7 @@ class AnyStepParts:
         used = {v for e in dissection.rest for v in e.invars if _is_variable(v)}
         self.used = used.union(v for v in dissection.outputs if _is_variable(v))
         self.extra = [v for v in dissection.offered if v in self.used]
+        self.made = sum(map(_entries, dissection.of_input))
 
     def prepare(self, params: PyTree) -> Any:
         """Computes all that needs params alone."""
@@ -145,10 +147,10 @@ class AnyStepParts:
     ) -> Any:
         def rest(start: Any, cuts: Any, moving: list[Array]) -> Any:
             new = iter(moving)
-            values = [next(new) if _moves(a) else a for a in extra]
+            values = [next(new) if has_tangent(a) else a for a in extra]
             return self._rest(fixed, start, cuts, values)
 
-        moving = [a for a in extra if _moves(a)]
+        moving = [a for a in extra if has_tangent(a)]
         _, linear = jax.linearize(rest, start, cuts, moving)
         return factored(linear, start, cuts, moving)
 
@@ -212,7 +214,9 @@ def _affine(eqn: Any, inputs: list[Any]) -> list[Any]:
     if not present:
         return [None] * len(eqn.outvars)
     if name in SUMS and len(present) == 1:
-        return [-present[0] if name == "sub" and inputs[0] is None else present[0]]
+        a = -present[0] if name == "sub" and inputs[0] is None else present[0]
+        # A number for all entries, beside which there is nothing of their shape.
+        return [jnp.broadcast_to(a, eqn.outvars[0].aval.shape)]
     pairs = zip(eqn.invars, inputs, strict=True)
     return run_alone(eqn, [a if _is_variable(v) else v.val for v, a in pairs])
 
@@ -223,8 +227,10 @@ def _plus(a: Array | None, b: Array | None) -> Any:
     return a + b
 
 
-def _moves(a: Array) -> bool:
-    return jnp.issubdtype(a.dtype, jnp.floating)
+def _entries(eqn: Any) -> int:
+    """What an equation makes, but for repetitions, which are not written down."""
+    repeats = eqn.primitive.name == "broadcast_in_dim"
+    return 0 if repeats else sum(math.prod(v.aval.shape) for v in eqn.outvars)
 
 
 def _is_variable(v: Any) -> bool:

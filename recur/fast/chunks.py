@@ -105,7 +105,7 @@ def _onward(
 ) -> tuple[PyTree, PyTree]:
     through = partial(roll_forward, parts, weights, starts, walk.reverse)
     zs = jax.eval_shape(parts.project, weights, inputs[0])
-    steps = onward_steps(zs, walk.length, walk.steps)
+    steps = onward_steps(zs, walk.length, walk.steps, parts.made)
     return _chunks(through, carry, inputs, walk._replace(steps=steps))
 
 

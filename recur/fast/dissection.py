@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from jax.extend import core
 
 from recur.fast.joined import split_joined
+from recur.fast.separable import is_separable
+from recur.fast.tangents import has_tangent
 from recur.fast.upright import upright
 from recur.jaxprs import inlined
 from recur.types import PyTree, Step
@@ -65,6 +67,8 @@ def dissect(step: Step, params: PyTree, carry: PyTree, x: PyTree) -> Dissection 
       ['tanh']
     """
     closed, shapes = inlined(step, params, carry, x)
+    if not is_separable(closed):
+        return None
     level_of = _leveller(closed.jaxpr, params, carry)
     closed = upright(closed, lambda v: level_of(v) == PARAMS)
     closed = split_joined(closed, _joining(_leveller(closed.jaxpr, params, carry)))
@@ -84,8 +88,8 @@ def dissect(step: Step, params: PyTree, carry: PyTree, x: PyTree) -> Dissection 
         if _spreads(e, level) and _all_early(e, users, level, chained, jaxpr.outvars):
             level[e.outvars[0]] = INPUT
     marked = {id(p.eqn) for p in products}
-    floating = all(_is_floating(a) for a in jax.tree.leaves((carry, shapes)))
-    if not (products and groups[INPUT] and floating) or _custom(jaxpr):
+    floating = all(map(_is_floating, jax.tree.leaves((carry, shapes))))
+    if not (products and groups[INPUT] and floating):
         return None
     of_input = [e for e in eqns if _level(level, e.outvars) == INPUT]
     return Dissection(
@@ -164,6 +168,8 @@ def _users(eqns: list[Any]) -> dict[Any, list[Any]]:
 def _weight(eqn: Any, level: dict[Any, int]) -> int | None:
     if eqn.primitive.name != "dot_general" or eqn.params["dimension_numbers"][1][0]:
         return None
+    if not all(has_tangent(v.aval) for v in (*eqn.invars, *eqn.outvars)):
+        return None
     levels = [_level(level, [v]) for v in eqn.invars]
     weights = [n for n in (0, 1) if levels[n] == PARAMS and eqn.invars[n].aval.ndim > 1]
     return weights[0] if len(weights) == 1 and CARRY in levels else None
@@ -194,7 +200,7 @@ def _is_affine(eqn: Any, v: Any, level: dict[Any, int]) -> bool:
     if name in UNARY:
         return True
     if name == "convert_element_type":
-        return _is_floating(eqn.outvars[0].aval)
+        return all(_is_floating(o.aval) for o in (v, *eqn.outvars))
     numbers = [o for o in others if isinstance(o, core.Literal)]
     if name == "mul":  # By a variable, its tangent would need the product itself.
         return len(others) == len(numbers) == 1
@@ -227,7 +233,7 @@ def _all_early(
 
 
 def _is_floating(a: Any) -> bool:
-    return jnp.issubdtype(a.dtype, jnp.floating)
+    return jnp.issubdtype(jnp.result_type(a), jnp.floating)
 
 
 def _of_level(
@@ -239,20 +245,3 @@ def _of_level(
 
 def _variables(atoms: Iterable[Any]) -> list[Any]:
     return [v for v in atoms if not isinstance(v, core.Literal)]
-
-
-def _custom(jaxpr: Any) -> bool:
-    """Whether something inside has effects, or a derivative in reverse only."""
-    return bool(jaxpr.effects) or _any_primitive(
-        jaxpr, lambda name: "custom_vjp" in name or "callback" in name
-    )
-
-
-def _any_primitive(jaxpr: Any, test: Callable[[str], bool]) -> bool:
-    return any(
-        test(eqn.primitive.name)
-        or any(
-            _any_primitive(inner, test) for inner in core.jaxprs_in_params(eqn.params)
-        )
-        for eqn in jaxpr.eqns
-    )

@@ -40,6 +40,14 @@ class Parts(Protocol):
         ...
 
     @property
+    def made(self) -> int:
+        """Entries that ``project`` makes of one step, its results included.
+
+        They exist for all steps of a chunk. Zero where a chunk was measured to fit.
+        """
+        ...
+
+    @property
     def lands_again(self) -> bool:
         """Whether a roll without derivative lands once more after its last step.
 

@@ -21,6 +21,21 @@ ONWARD = 2**19
 one core; more leave the caches of all."""
 
 
+MADE = 2**20
+"""Entries that may be made of the inputs of a chunk, where a step makes many of them:
+encodes an image, or looks words up by products with one-hot vectors."""
+
+
+def made_steps(steps: int, made: int) -> int:
+    """How many of ``steps`` are done at once, if each makes so many entries.
+
+    Example:
+      >>> made_steps(64, made=2**10), made_steps(64, made=2**18), made_steps(64, 2**30)
+      (64, 4, 1)
+    """
+    return max(1, min(steps, MADE // max(1, made)))
+
+
 def chunk_steps(carry: PyTree, length: int) -> int:
     """How many are done at once where the derivative is taken, at most.
 
@@ -35,20 +50,22 @@ def chunk_steps(carry: PyTree, length: int) -> int:
     return max(1, most // rows)
 
 
-def onward_steps(zs: Any, length: int, least: int) -> int:
+def onward_steps(zs: Any, length: int, least: int, made: int) -> int:
     """How many are done at once where nothing is kept for a derivative.
 
     Args:
       zs: Shapes of what is projected of all steps.
       length: Of the sequence.
       least: Those done at once otherwise.
+      made: Entries made of one step to project it.
 
     Example:
-      >>> onward_steps(jnp.zeros((1000, 16, 256)), 1000, least=16)
+      >>> onward_steps(jnp.zeros((1000, 16, 256)), 1000, least=16, made=0)
       125
     """
     entries = sum(math.prod(a.shape[1:]) for a in jax.tree.leaves(zs))
-    return even_steps(length, max(least, ONWARD // max(1, entries)))
+    steps = max(least, ONWARD // max(1, entries))
+    return even_steps(length, made_steps(steps, made))
 
 
 def even_steps(length: int, most: int) -> int:

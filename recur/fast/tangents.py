@@ -29,6 +29,16 @@ def filled(primals: PyTree, tangents: PyTree) -> PyTree:
     return tree.unflatten([jnp.zeros_like(a) if d is None else d for a, d in pairs])
 
 
+def has_tangent(a: Any) -> bool:
+    """Whether a value is differentiated: floating-point and complex numbers are.
+
+    Example:
+      >>> [has_tangent(jnp.zeros((), dtype)) for dtype in (float, complex, int)]
+      [True, True, False]
+    """
+    return jnp.issubdtype(a.dtype, jnp.inexact)
+
+
 def push_forward(function: Callable, primals: PyTree, tangents: PyTree) -> PyTree:
     """Gives the tangent of ``function(*primals)``; unlike ``jax.jvp``, skips zeros.
 

@@ -9,7 +9,7 @@ from benchmarks.peers.user_steps import STEPS
 from recur.fast.choice import take_apart
 from recur.fast.factors import factored
 from recur.fast.onward import kept_values
-from recur.flags import Flags
+from recur.flags import Flags, Starts
 from tests.contract.data import assert_close, random_like
 
 B, N, H = 3, 4, 5
@@ -82,5 +82,5 @@ def test_a_value_is_kept_once(name, kept):
         STEPS[name], STEPS[name], params, carry, xs[0], where_it_pays=False
     )
     weights, inputs = parts.prepare(params), (xs, Flags(None, None))
-    values = kept_values(parts, weights, None, False, carry, inputs)
+    values = kept_values(parts, weights, Starts(None, None), False, carry, inputs)
     assert len(values.once) == kept
