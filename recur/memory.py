@@ -62,10 +62,9 @@ def through_segments(
       <https://arxiv.org/abs/1604.06174>`_, 2016.
     """
     whole = length - length % steps if length > steps else 0
-    segments = jax.tree.map(lambda a: _in_segments(a[:whole], steps), xs)
-    rest = jax.tree.map(lambda a: a[whole:], xs)
 
     def through_whole(carry: PyTree) -> tuple[PyTree, PyTree]:
+        segments = jax.tree.map(lambda a: _in_segments(a[:whole], steps), xs)
         # Inside a loop nothing can be shared with the first pass, so no barrier.
         body = again(partial(function, length=steps), prevent_cse=False)
         carry, ys = jax.lax.scan(
@@ -74,6 +73,7 @@ def through_segments(
         return carry, jax.tree.map(lambda a: a.reshape(whole, *a.shape[2:]), ys)
 
     def through_rest(carry: PyTree) -> tuple[PyTree, PyTree]:
+        rest = jax.tree.map(lambda a: a[whole:], xs) if whole else xs
         return again(partial(function, length=length - whole))(carry, rest)
 
     return _one_after_the_other(

@@ -20,6 +20,7 @@ from recur.sequences import num_steps, swap_time_batch
 from recur.series import check_series, constant, fill_series, split_series
 from recur.steps import checked_step, rolls_itself, step_of
 from recur.types import Array, Cell, PyTree, Step
+from recur.varying import vary_as_step
 
 
 def unroll(
@@ -188,9 +189,9 @@ def _roll(
     starts = make_starts(flags, anew, carry, reverse=reverse)
     params = fill_series(flags.valid, params, reverse=reverse)
     rest, xs, whole = _with_series(checked_step("unroll", step), params, xs)
-    parts = None
+    parts, x = None, _one_input(xs, length)
+    carry = vary_as_step(whole, rest, carry, x)
     if implementation != "scan" and length:
-        x = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), xs)
         given = step if rest is params else whole
         where_it_pays = implementation == "auto"
         parts, whole = take_apart(
@@ -254,6 +255,12 @@ def _with_series(step: Step, params: PyTree, xs: PyTree) -> tuple[PyTree, PyTree
         return step(at(slices, rest), carry, x)
 
     return constant(params), (xs, series), with_slices
+
+
+def _one_input(xs: PyTree, length: int) -> PyTree:
+    if not length:
+        return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), xs)
+    return jax.eval_shape(lambda xs: jax.tree.map(lambda a: a[0], xs), xs)
 
 
 def _once(function: Callable, **_: Any) -> Callable:

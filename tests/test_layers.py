@@ -15,7 +15,7 @@ LAYERS = [
     {"types"},
     {"checks", "initializers", "linear", "norm"},
     {"padding", "sequences"},
-    {"flags", "identity", "jaxprs", "memory", "series", "steps"},
+    {"flags", "identity", "jaxprs", "memory", "series", "steps", "varying"},
     {"fast", "first_carry", "outputs"},
     {"named", "roll", "static_roll"},
     {"loss", "streaming"},

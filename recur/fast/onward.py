@@ -37,8 +37,8 @@ def roll_forward(
         return (new, carry, kept), y
 
     first = jax.tree.map(lambda a: a[0], inputs[0])
-    nothing = jax.eval_shape(parts.gate, weights, carry, first)
-    nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), nothing)
+    # Of values, for shapes forget along which axes of a mesh they vary.
+    nothing = jax.tree.map(jnp.zeros_like, parts.gate(weights, carry, first))
     (_, carry, kept), ys = scan(writing, (carry, carry, nothing))
     at_end = jax.tree.map(lambda a: a[0 if reverse else -1], flags)
     land = partial(parts.land, weights, kept=kept)
@@ -83,8 +83,12 @@ def kept_values(
 ) -> Values:
     """What ``roll_keeping`` keeps: ``((y, where the next step starts), kept)``."""
     xs, flags = inputs
-    read = jax.eval_shape(parts.project, weights, xs), flags
-    one = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), read)
+
+    def first(weights: Any, xs: Any, flags: Flags) -> Any:
+        read = parts.project(weights, xs), flags
+        return jax.tree.map(lambda a: a[0], read)
+
+    one = jax.eval_shape(first, weights, xs, flags)
     body = _keeping(partial(_step, parts, weights, starts, reverse))
     return values_of(body, carry, one)
 
