@@ -70,18 +70,14 @@ def lend(lenders: Donors, tree: PyTree) -> PyTree:
       >>> lend(lenders, jnp.array([[3.0, jnp.nan], [4.0, jnp.nan]]))
       Array([3., 3.], dtype=float32)
     """
-    any_valid = jnp.any(lenders.first)
-
-    def one(a: Any) -> Array:
-        benign = BENIGN if jnp.issubdtype(a.dtype, jnp.inexact) else 0
-        lent = _only(lenders.first, a, 0)
-        return jnp.where(any_valid, lent, jnp.full_like(lent, benign))
-
-    return lend_rows(lenders, map_numbers(one, tree))
+    of_row = map_numbers(lambda a: _only(lenders.first, a, 0), tree)
+    return lend_rows(lenders, of_row)
 
 
 def lend_rows(lenders: Donors, tree: PyTree) -> PyTree:
     """Gives rows ``[...]`` without a valid step what the row has that lends to them.
+
+    If no row has one, all get what is benign: a carry may be zero as well.
 
     Example:
       >>> lenders = donors(jnp.array([[True, False]]), reverse=False)
@@ -89,12 +85,13 @@ def lend_rows(lenders: Donors, tree: PyTree) -> PyTree:
       Array([3., 3.], dtype=float32)
     """
     some = jnp.any(lenders.first, 0)
-    keeps = some | ~jnp.any(some)
     rows = tuple(range(some.ndim))
 
     def one(a: Array) -> Array:
+        benign = BENIGN if jnp.issubdtype(a.dtype, jnp.inexact) else 0
         lent = jnp.expand_dims(_only(lenders.rows, a, rows), rows)
-        return tree_where(keeps, a, jnp.broadcast_to(lent, a.shape))
+        lent = jnp.where(jnp.any(some), lent, jnp.full_like(lent, benign))
+        return tree_where(some, a, jnp.broadcast_to(lent, a.shape))
 
     return jax.lax.stop_gradient(map_numbers(one, tree))
 
