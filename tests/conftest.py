@@ -2,9 +2,14 @@
 
 import jax
 import pytest
+from hypothesis import HealthCheck, settings
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
+settings.register_profile("same", max_examples=20, derandomize=True, **QUIET)
+settings.register_profile("long", max_examples=400, **QUIET)
 
 
 def pytest_addoption(parser):
@@ -15,6 +20,17 @@ def pytest_addoption(parser):
         help="hold a few cells to the contract, one of each kind, instead of all, and "
         "leave out what takes long",
     )
+    parser.addoption(
+        "--long",
+        action="store_true",
+        help="draw 20 times as many examples, other ones each time; by default they "
+        "are few and always the same",
+    )
+
+
+def pytest_configure(config):
+    """Chooses the examples that hypothesis draws."""
+    settings.load_profile("long" if config.getoption("--long") else "same")
 
 
 def pytest_runtest_setup(item):
