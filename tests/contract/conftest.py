@@ -1,13 +1,12 @@
 """Every law runs on every row, by each way to roll."""
 
+import gc
+
 import pytest
 
 import recur
 from recur.fast import sizes
 from tests.cases import CASES
-from tests.compiling import as_users_compile, little_optimisation
-
-__all__ = ["as_users_compile", "case", "little_optimisation"]
 
 # The plain scan knows nothing of cells, so a few rows tell whether it is right.
 SCANNED = {"elman-tanh", "lstm", "user-cell"}
@@ -32,3 +31,14 @@ def case(request, monkeypatch):
     monkeypatch.setattr(sizes, "ONWARD", 0)
     monkeypatch.setattr(sizes, "even_steps", min)
     return row
+
+
+@pytest.fixture(autouse=True, scope="session")
+def little_garbage():
+    """Tracing leaves much garbage; looking for it seldom saves a tenth of the time."""
+    often = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(10**5, 50, 100)
+    yield
+    gc.set_threshold(*often)
+    gc.unfreeze()

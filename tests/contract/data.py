@@ -24,23 +24,41 @@ def random_like(seed, tree, scale=0.7):
     )
 
 
+def draw(case, *, batch_shape=(3,), steps=4, dtype=None):
+    """``(cell, params, carry, xs)`` with params, carry and inputs that are not zero.
+
+    By default in float64 where that is switched on, and of three rows and four steps:
+    two chunks, see the fixture ``case``. Of five steps there is one more, that is
+    shorter.
+    """
+    widest = jnp.float64 if jax.config.jax_enable_x64 else jnp.float32
+    return _draw(case, tuple(batch_shape), steps, jnp.dtype(dtype or widest))
+
+
 @cache
-def draw(case, *, batch_shape=(2,), steps=4, dtype=jnp.float32):
-    """``(cell, params, carry, xs)`` with params, carry and inputs that are not zero."""
+def _draw(case, batch_shape, steps, dtype):
     cell = case.with_dtype(dtype).cell
-    params = jax.eval_shape(lambda key: cell.init(key, case.input_size), KEY)
+    params = _params(case, dtype)
     carry = jax.eval_shape(lambda p: cell.init_carry(batch_shape, params=p), params)
     xs = jax.ShapeDtypeStruct((steps, *batch_shape, case.input_size), dtype)
     return cell, *random_like(crc32(case.name.encode()), (params, carry, xs))
 
 
+@cache
+def _params(case, dtype):
+    """Their shapes."""
+    cell = case.with_dtype(dtype).cell
+    return jax.eval_shape(lambda key: cell.init(key, case.input_size), KEY)
+
+
+def weights_like(leaf):
+    """Of each entry another, so that each has a gradient of its own."""
+    return np.cos(1.0 + np.arange(leaf.size)).reshape(leaf.shape).astype(leaf.dtype)
+
+
 def weigh(tree):
-    """A weighted sum of all leaves, so that each entry has a gradient of its own."""
-    total = 0.0
-    for leaf in jax.tree.leaves(tree):
-        weights = jnp.cos(1.0 + jnp.arange(leaf.size, dtype=leaf.dtype))
-        total += jnp.sum(weights.reshape(leaf.shape) * leaf)
-    return total
+    """A weighted sum of all leaves."""
+    return sum(jnp.sum(weights_like(leaf) * leaf) for leaf in jax.tree.leaves(tree))
 
 
 def loss_of(roll):
@@ -69,19 +87,8 @@ def assert_close(actual, expected, dtype=jnp.float32):
     chex.assert_trees_all_close(*wide, **TOLERANCE[jnp.dtype(dtype)])
 
 
-def assert_same(actual, expected, args, dtype=jnp.float32, *, optimised=False):
-    """Two rolls have the same values, and gradients in params, carry and inputs."""
-    compiled = jax.jit if optimised else quickly
-    ours = compiled(with_gradients(actual))(*args)
-    assert_close(ours, quickly(with_gradients(expected))(*args), dtype)
-
-
 def quickly(function):
-    """Compiles with little optimisation, in half the time.
-
-    For what is compared with, and for laws that no optimisation could break; programs
-    as users compile them are held to law 2, the references, torch and the plain loop.
-    """
+    """Compiles with little optimisation, in half the time."""
     options = {"xla_backend_optimization_level": 0}
     options["xla_llvm_disable_expensive_passes"] = True
     return jax.jit(function, compiler_options=options)
@@ -95,7 +102,7 @@ def with_gradients(roll):
             values = roll(*args)
             return weigh(values), values
 
-        grads, values = jax.grad(loss, (0, 1, 2), has_aux=True)(*args)
+        grads, values = jax.grad(loss, tuple(range(len(args))), has_aux=True)(*args)
         return values, grads
 
     return run

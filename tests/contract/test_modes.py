@@ -1,107 +1,101 @@
-"""Laws 8 and 10: every way of differentiating and compiling, and no second trace."""
+"""Law 8: every way of differentiating agrees with the plain loop."""
 
 import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import recur
-from tests.contract.data import assert_close, draw, loop, loss_of, quickly, random_like
+from tests.contract import oracle
+from tests.contract.data import (
+    assert_close,
+    draw,
+    loop,
+    loss_of,
+    random_like,
+    weights_like,
+)
+from tests.contract.interpreter import interpreted, traced
 
 pytestmark = pytest.mark.usefixtures("x64")
 
 
-def both(case):
-    """Loss by the roll, loss by the plain loop, and the arguments, in float64."""
-    cell, *args = draw(case, dtype=jnp.float64)
-    ours = loss_of(functools.partial(recur.unroll, cell))
-    return ours, loss_of(loop(cell.step)), args
+def ours(case):
+    """The loss of a roll, and its arguments."""
+    cell, *args = draw(case)
+    return loss_of(functools.partial(recur.unroll, cell)), args
 
 
-def assert_agree(transform, case):
-    """The transformed loss is the same by the roll and by the plain loop."""
-    ours, plain, args = both(case)
-    actual, expected = (quickly(transform(loss))(*args) for loss in (ours, plain))
-    assert_close(actual, expected, jnp.float64)
+def dot(one, other):
+    pairs = zip(*map(jax.tree.leaves, (one, other)), strict=True)
+    return sum(np.sum(np.asarray(a) * b) for a, b in pairs)
 
 
-def test_grad(case):
-    assert_agree(lambda f: jax.grad(f, (0, 1, 2)), case)
+@functools.cache
+def curvature(case):
+    """``tangents -> Hessian @ tangents`` of the loss of the plain loop."""
+    cell, *args = draw(case)
+    slope = jax.grad(loss_of(loop(cell.step)), (0, 1, 2))
+    product = traced(lambda args, along: jax.jvp(slope, args, along)[1], args, args)
+    return lambda along: product(args, along)
 
 
-def test_jvp(case):
-    def forward(f):
-        tangents = lambda args: random_like(1, args)
-        return lambda *args: jax.jvp(f, args, tangents(args))
+def test_linearize_jvp_and_transpose(case):
+    loss, args = ours(case)
+    along = random_like(1, args)
 
-    assert_agree(forward, case)
+    def run(args, along):
+        y, linear = jax.linearize(loss, *args)
+        forward = jax.jvp(loss, args, along)
+        return (y, linear(*along)), forward, jax.linear_transpose(linear, *args)(y)
 
-
-def test_linearize_and_transpose(case):
-    def twice(f):
-        def run(*args):
-            y, linear = jax.linearize(f, *args)
-            back = jax.linear_transpose(linear, *args)
-            return y, linear(*args), back(y)
-
-        return run
-
-    assert_agree(twice, case)
+    values, grads = oracle.of_row(case)
+    y = dot(jax.tree.map(weights_like, values), values)
+    both = y, dot(grads, along)
+    actual = interpreted(run)(tuple(args), tuple(along))
+    assert_close(actual, (both, both, jax.tree.map(lambda g: y * g, grads)), np.float64)
 
 
 def test_grad_of_grad(case):
-    def penalty(f):
-        def norm(*args):
-            grads = jax.grad(f, (0, 1, 2))(*args)
-            return sum(jnp.sum(g**2) for g in jax.tree.leaves(grads))
+    """The gradient of half the squared norm of gradients is their curvature."""
+    loss, args = ours(case)
 
-        return jax.grad(norm, (0, 1, 2))
+    def norm(*args):
+        grads = jax.grad(loss, (0, 1, 2))(*args)
+        return sum(jnp.vdot(g, g) for g in jax.tree.leaves(grads)) / 2
 
-    assert_agree(penalty, case)
+    actual = interpreted(jax.grad(norm, (0, 1, 2)))(*args)
+    assert_close(actual, curvature(case)(oracle.of_row(case)[1]), np.float64)
 
 
 def test_hessian(case):
-    def in_xs(f):
-        return lambda params, carry, xs: jax.hessian(f, 2)(params, carry, xs)
-
-    assert_agree(in_xs, case)
+    """Whole, in the inputs; seen along random directions, which no two share."""
+    loss, (params, carry, xs) = ours(case)
+    hessian = interpreted(jax.hessian(loss, 2))(params, carry, xs)
+    still = jax.tree.map(np.zeros_like, (params, carry))
+    for seed in range(3):
+        along = random_like(seed, xs)
+        expected = curvature(case)((*still, along))[2]
+        assert_close(np.einsum("tbisrj,srj->tbi", hessian, along), expected, np.float64)
 
 
 def test_vmap_of_grad(case):
-    def per_model(f):
-        def run(params, carry, xs):
-            models = jax.tree.map(lambda a: jnp.stack([a, 0.5 * a]), params)
-            return jax.vmap(jax.grad(f), in_axes=(0, None, None))(models, carry, xs)
-
-        return run
-
-    assert_agree(per_model, case)
+    loss, (params, carry, xs) = ours(case)
+    models = jax.tree.map(lambda a: np.stack([a, 0.5 * np.asarray(a)]), params)
+    slopes = jax.vmap(jax.grad(loss), in_axes=(0, None, None))
+    actual = interpreted(slopes)(models, carry, xs)
+    step = draw(case)[0].step
+    for n in range(2):
+        one, grads = (jax.tree.map(lambda a: a[n], tree) for tree in (models, actual))  # noqa: B023
+        assert_close(grads, oracle.roll(step, one, carry, xs)[1][0], np.float64)
 
 
 def test_checkpoint(case):
-    cell, *args = draw(case, dtype=jnp.float64)
-    thrifty = functools.partial(recur.unroll, jax.checkpoint(cell.step))
-    plain = loss_of(loop(cell.step))
-    for loss in (loss_of(thrifty), jax.checkpoint(loss_of(thrifty))):
-        grads = quickly(jax.grad(loss, (0, 1, 2)))(*args)
-        assert_close(grads, quickly(jax.grad(plain, (0, 1, 2)))(*args), jnp.float64)
-
-
-def test_law_10_nothing_is_traced_twice(case):
+    """Around each step, and around the whole."""
     cell, *args = draw(case)
-    traces = []
-
-    def counted(*args):
-        traces.append("step")
-        return cell.step(*args)
-
-    def roll(cell, *args):
-        traces.append("roll")
-        return recur.unroll(cell, *args)
-
-    compiled = jax.jit(roll, static_argnums=0)
-    for equal in (cell, case.with_dtype(jnp.float32).cell):
-        recur.unroll(counted, *args)
-        compiled(equal, *args)
-    assert traces == ["step", "roll"]
+    thrifty = functools.partial(recur.unroll, jax.checkpoint(cell.step))
+    loss = jax.checkpoint(loss_of(thrifty))
+    grads = interpreted(jax.grad(loss, (0, 1, 2)))(*args)
+    assert_close(grads, oracle.of_row(case)[1], np.float64)

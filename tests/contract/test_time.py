@@ -1,13 +1,14 @@
 """Laws 4 to 7 in all combinations, drawn by hypothesis, against a plain loop."""
 
-from functools import cache
+from functools import cache, partial
 from itertools import product
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -15,116 +16,153 @@ import recur
 from tests.cases import CASES
 from tests.contract import oracle
 from tests.contract.data import assert_close, draw, random_like, weigh
+from tests.contract.interpreter import traced
 
-STEPS, ROWS = 5, 3
-# Which arguments are given, and the static ones: each is one compiled roll.
-PLANS = [
-    {"flags": flags, "reverse": reverse, "time_major": time_major, "memory": memory}
-    for flags, reverse, time_major, memory in product(
-        [
-            ("seq_lengths",),
-            ("mask",),
-            ("reset",),
-            ("seq_lengths", "mask", "reset", "reset_carry"),
-            ("mask", "reset"),
-            ("seq_lengths", "reset", "reset_carry"),
-        ],
-        [False, True],
-        [True, False],
-        ["full", "sqrt", 3],
-    )
-]
+pytestmark = pytest.mark.usefixtures("x64")
+
+STEPS, ROWS = 4, 3
+
+
+class Plan(NamedTuple):
+    """Which arguments are given, and the static ones: each is one traced roll."""
+
+    flags: tuple[str, ...]
+    reverse: bool
+    time_major: bool
+    memory: str | int
+    carried: bool  # Whether a carry is given, or the cell's own is meant.
+
+
+FLAGS = (
+    ("seq_lengths",),
+    ("mask",),
+    ("reset",),
+    ("mask", "reset"),
+    ("seq_lengths", "reset", "reset_carry"),
+    ("seq_lengths", "mask", "reset", "reset_carry"),
+)
+SWITCH, MEMORY = (False, True), ("full", "sqrt", 3)
+PLANS = [Plan(*plan) for plan in product(FLAGS, SWITCH, SWITCH, MEMORY, SWITCH)]
+
+
+def plans_of(case):
+    """All arguments at once, each switch both ways; segments from the cell's carry."""
+    n = CASES.index(case)
+    for m, flags in enumerate((FLAGS[5], FLAGS[3])):
+        switches = (n + m) % 2 == 0, (n // 2 + m) % 2 == 0
+        yield Plan(flags, *switches, MEMORY[(n // 4 + m) % 2], carried=m == 0)
 
 
 @cache
-def compiled(case, plan_index):
-    """Values and gradients of one plan; the values of its flags are arguments."""
-    plan = PLANS[plan_index]
-    static = {name: plan[name] for name in ("reverse", "time_major", "memory")}
-    swap = lambda a: a if plan["time_major"] else jnp.swapaxes(a, 0, 1)
+def values_and_gradients(case, plan, implementation):
+    """Of one plan; the values of its flags are arguments."""
+    cell, *args = draw(case, batch_shape=(ROWS,), steps=STEPS)
+    swap = lambda a: a if plan.time_major else jnp.swapaxes(a, 0, 1)
+    static = plan._asdict()
+    static = {name: static[name] for name in ("reverse", "time_major", "memory")}
 
     def run(params, carry, anew, xs, seq_lengths, mask, reset):
         every = {"seq_lengths": seq_lengths, "mask": swap(mask), "reset": swap(reset)}
         every["reset_carry"] = anew
-        chosen = {name: every[name] for name in plan["flags"]}
-        last, ys = recur.unroll(case.cell, params, carry, swap(xs), **chosen, **static)
+        time = {name: every[name] for name in plan.flags} | static
+        carry = carry if plan.carried else None
+        roll = partial(recur.unroll, cell, implementation=implementation)
+        last, ys = roll(params, carry, swap(xs), **time)
         return last, swap(ys)
 
     def loss(*args):
         values = run(*args)
         return weigh(values), values
 
-    return jax.jit(jax.grad(loss, (0, 1, 2, 3), has_aux=True))
+    flags = np.zeros(ROWS, np.int32), *np.zeros((2, STEPS, ROWS), bool)
+    params, carry, xs = args
+    run_all = jax.grad(loss, (0, 1, 2, 3), has_aux=True)
+    return traced(run_all, params, carry, carry, xs, *flags)
 
 
-def check(case, plan_index, lengths, mask, reset, junk):
-    """One case: planted junk where steps are invalid, values and gradients equal."""
-    plan, (cell, params, carry, xs) = (
-        PLANS[plan_index],
-        draw(case, batch_shape=(ROWS,), steps=STEPS),
-    )
-    flags = plan["flags"]
+@cache
+def own_carry(case):
+    """What a cell starts from, and how gradients reach params through it."""
+    cell, params, _, _ = draw(case)
+    make = lambda params: cell.init_carry((ROWS,), params=params)
+    back = lambda params, ct: jax.vjp(make, params)[1](ct)[0]
+    carry = traced(make, params)(params)
+    return carry, partial(traced(back, params, carry), params)
+
+
+def expected(case, plan, anew, lengths, mask, reset):
+    """Which steps are valid, and values and gradients by the plain loop."""
+    cell, params, carry, xs = draw(case, batch_shape=(ROWS,), steps=STEPS)
     valid = np.ones((STEPS, ROWS), bool)
-    if "seq_lengths" in flags:
+    if "seq_lengths" in plan.flags:
         valid &= np.arange(STEPS)[:, None] < lengths
-    if "mask" in flags:
+    if "mask" in plan.flags:
         valid &= mask
+    own, back = own_carry(case)
+    given = "reset_carry" in plan.flags
+    segments = {
+        "reset": reset & ("reset" in plan.flags),
+        "anew": anew if given else own,
+    }
+    carry = carry if plan.carried else own
+    walk = {"valid": valid, "reverse": plan.reverse, **segments}
+    values, grads = oracle.roll(cell.step, params, carry, xs, **walk)
+    d_params, d_carry, d_anew, d_xs = grads
+    # What reaches the cell's own carry goes on to params.
+    if not given:
+        d_params, d_anew = through(back, d_params, d_anew)
+    if not plan.carried:
+        d_params, d_carry = through(back, d_params, d_carry)
+    return valid, values, (d_params, d_carry, d_anew, d_xs)
+
+
+def through(back, d_params, d_carry):
+    d_params = jax.tree.map(np.add, d_params, back(d_carry))
+    return d_params, jax.tree.map(np.zeros_like, d_carry)
+
+
+def check(case, plan, lengths, mask, reset, junk):
+    """One case: planted junk where steps are invalid, values and gradients equal."""
+    _, params, carry, xs = draw(case, batch_shape=(ROWS,), steps=STEPS)
     anew = random_like(7, carry)
-    start = anew if "reset_carry" in flags else jax.tree.map(jnp.zeros_like, carry)
-    seen = reset & ("reset" in flags)
-    expected = oracle.roll(
-        cell.step,
-        params,
-        carry,
-        np.asarray(xs),
-        valid=valid,
-        reset=seen,
-        anew=start,
-        reverse=plan["reverse"],
+    valid, *wanted = expected(case, plan, anew, lengths, mask, reset)
+    spoiled = np.where(valid[..., None], xs, junk)
+    run = values_and_gradients(
+        case, plan, recur.unroll.__kwdefaults__["implementation"]
     )
-    spoiled = jnp.where(valid[..., None], xs, junk)
-    grads, values = compiled(case, plan_index)(
-        params, carry, anew, spoiled, lengths, mask, reset
-    )
-    (e_values, (d_params, d_carry, d_anew, d_xs)) = expected
-    if "reset_carry" not in flags:
-        d_anew = jax.tree.map(np.zeros_like, d_anew)
-    assert_close(values, e_values)
-    assert_close(grads, (d_params, d_carry, d_anew, d_xs))
-    assert not np.asarray(grads[3])[~valid].any()
-    assert not np.asarray(values[1])[~valid].any()
+    grads, values = run(params, carry, anew, spoiled, lengths, mask, reset)
+    assert_close((values, grads), tuple(wanted), jnp.float64)
+    assert not grads[3][~valid].any()
+    assert not values[1][~valid].any()
 
 
-FLAGS = {
+DRAWN = {
     "lengths": arrays(np.int32, ROWS, elements=st.integers(0, STEPS)),
     "mask": arrays(bool, (STEPS, ROWS)),
     "reset": arrays(bool, (STEPS, ROWS)),
     "junk": st.sampled_from([np.nan, np.inf, -np.inf, 1e30]),
 }
-QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
 
 
-@settings(max_examples=30, **QUIET)
-@given(data=st.data(), **FLAGS)
-def check_few(case, data, **flags):
-    """The plans of one cell, a few of them, in many cases."""
-    start = CASES.index(case) * 5
-    few = [(start + 13 * n) % len(PLANS) for n in range(4)]
-    check(case, data.draw(st.sampled_from(few)), **flags)
+@given(data=st.data(), **DRAWN)
+def check_few(case, data, **drawn):
+    """The plans of one cell in many cases."""
+    check(case, data.draw(st.sampled_from(list(plans_of(case)))), **drawn)
 
 
 def test_every_cell(case):
     check_few(case)
 
 
-@pytest.mark.once
+# A step that is taken apart by its author, and one that is by its jaxpr.
+@pytest.mark.parametrize("name", ["lstm", "user-cell"])
 @pytest.mark.parametrize("third", range(3))
-def test_every_plan(third):
-    simple = next(case for case in CASES if case.name == "user-cell")
+def test_every_plan(name, third):
+    simple = next(case for case in CASES if case.name == name)
 
-    @settings(max_examples=80, **QUIET)
-    @given(plan=st.sampled_from(range(third, len(PLANS), 3)), **FLAGS)
-    def every_plan(plan, **flags):
-        check(simple, plan, **flags)
+    @settings(max_examples=4 * settings.default.max_examples)
+    @given(plan=st.sampled_from(PLANS[third::3]), **DRAWN)
+    def every_plan(plan, **drawn):
+        check(simple, plan, **drawn)
 
     every_plan()
