@@ -4,6 +4,10 @@ import jax
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.compiling import as_users_compile, little_optimisation
+
+__all__ = ["as_users_compile", "little_optimisation", "x64"]
+
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
