@@ -1,6 +1,8 @@
-"""How tests that compile much and compute little are compiled."""
+"""How the programs of tests are compiled: quickly, and each of them once."""
 
+import os
 from functools import wraps
+from tempfile import TemporaryDirectory
 
 import jax
 import pytest
@@ -22,28 +24,60 @@ def quick_compile_options(*args, **kwargs):
     return options
 
 
-def optimise_little(little):
-    """Compiles what is compiled from now on in a fifth of the time, or as ever."""
+def optimise_little(little=True):
+    """Compiles what comes from now on in a fifth of the time, or as ever."""
     jax.config.update("jax_disable_most_optimizations", little)
     chosen = quick_compile_options if little else get_compile_options
     compiler.get_compile_options = chosen
 
 
-@pytest.fixture(autouse=True)
-def little_optimisation(request):
-    """Compiles every test with little optimisation.
+@pytest.fixture
+def as_users_compile():
+    """Gives one test all optimisation.
 
-    What is compared is the same either way. Tests that measure what the compiler does
-    ask for ``as_users_compile``.
+    What tests compare is the same with little. Those that measure what the compiler
+    does, or hold a program to the last bits, ask for this.
     """
-    optimise_little("as_users_compile" not in request.fixturenames)
-    yield
     optimise_little(False)
+    yield
+    optimise_little()
 
 
 @pytest.fixture
-def as_users_compile():
-    """Leaves one test all optimisation."""
+def as_users_fuse():
+    """Leaves one test all passes over programs, for what is read of compiled ones.
+
+    Of the machine code, which is not read, little is optimised.
+    """
+    compiler.get_compile_options = get_compile_options
+    yield
+    optimise_little()
 
 
-__all__ = ["as_users_compile", "little_optimisation"]
+@pytest.fixture
+def quick_processes(monkeypatch):
+    """Lets the processes that a test starts compile as quickly as tests do."""
+    switches = (f"--{name}={str(value).lower()}" for name, value in OLDER)
+    monkeypatch.setenv("XLA_FLAGS", " ".join(switches))
+    monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
+
+def share_programs(config):
+    """Lets all processes of a session find what one of them has compiled.
+
+    The folder is a temporary one where ``JAX_COMPILATION_CACHE_DIR`` names none.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        folder = TemporaryDirectory(prefix="recur-", ignore_cleanup_errors=True)
+        config.add_cleanup(folder.cleanup)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+    jax.config.update(
+        "jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"]
+    )
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+__all__ = ["as_users_compile", "as_users_fuse", "quick_processes"]

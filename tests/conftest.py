@@ -1,12 +1,20 @@
 """Strict numerics for every test: ranks and dtypes are promoted by nobody but us."""
 
+import gc
+
 import jax
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.compiling import as_users_compile, little_optimisation
+from tests.compiling import (
+    as_users_compile,
+    as_users_fuse,
+    optimise_little,
+    quick_processes,
+    share_programs,
+)
 
-__all__ = ["as_users_compile", "little_optimisation", "x64"]
+__all__ = ["as_users_compile", "as_users_fuse", "quick_processes", "x64"]
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -17,13 +25,7 @@ settings.register_profile("long", max_examples=400, **QUIET)
 
 
 def pytest_addoption(parser):
-    """Adds the option for a second interpreter, all rows having run on the first."""
-    parser.addoption(
-        "--brief",
-        action="store_true",
-        help="hold a few cells to the contract, one of each kind, instead of all, and "
-        "leave out what takes long",
-    )
+    """Adds the option for more examples."""
     parser.addoption(
         "--long",
         action="store_true",
@@ -33,14 +35,16 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Chooses the examples that hypothesis draws."""
+    """Chooses the examples of hypothesis; compiles quickly, and nothing twice."""
     settings.load_profile("long" if config.getoption("--long") else "same")
+    optimise_little()
+    share_programs(config)
 
 
-def pytest_runtest_setup(item):
-    """Skips what is marked ``once`` where it has run on another Python."""
-    if item.get_closest_marker("once") and item.config.getoption("--brief"):
-        pytest.skip("--brief: this takes long, and runs on one Python only")
+def pytest_collection_finish(session):
+    """Looks for garbage seldom: tracing leaves much, and what was imported stays."""
+    gc.freeze()
+    gc.set_threshold(10**5, 50, 100)
 
 
 @pytest.fixture

@@ -82,14 +82,15 @@ def test_it_learns_and_shows_it(cell, text, tmp_path, capsys):
     )
 
 
-@pytest.mark.once
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_processes")
 def test_killed_at_any_instant_it_ends_with_the_same_bits(text, tmp_path):
     command = [sys.executable, "-m", "recur"]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    run = ["--text", text, *SMALL, "--steps", "1500"]
+    run = ["--text", text, *SMALL, "--steps", "600"]
     subprocess.run([*command, *run, "--out", whole], check=True, capture_output=True)
     start = [*run, "--out", str(broken)]
-    for seen in (100, 500):
+    for seen in (100, 300):
         kill_when(broken / "checkpoints" / str(seen), [*command, *start])
         start = ["--resume", str(broken)]
     subprocess.run([*command, *start], check=True, capture_output=True)
@@ -112,7 +113,7 @@ def kill_when(path, command):
     process.communicate()
 
 
-@pytest.mark.once
+@pytest.mark.slow
 def test_more_steps_continue_a_finished_run(text, tmp_path, capsys):
     one, two = tmp_path / "one", tmp_path / "two"
     assert main(["--text", text, *SMALL, "--steps", "200", "--out", str(one)]) == 0
@@ -197,7 +198,7 @@ def test_checkpoints_that_do_not_fit(capsys, tmp_path, text):
     assert "from another program" in message
 
 
-@pytest.mark.once
+@pytest.mark.slow
 def test_the_carry_is_handed_on_and_its_gradient_is_not():
     settings, ids = Settings(hidden=8, batch=2, window=4), np.arange(40) % 5
     state = make_state(settings, 5)

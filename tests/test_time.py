@@ -170,6 +170,7 @@ def test_unroll_loss_equals_the_loss_outside():
     assert_close(*both)
 
 
+@pytest.mark.usefixtures("as_users_fuse")
 def test_unroll_loss_never_holds_all_logits():
     classes, steps = 1000, 256
     unit = recur.Readout(recur.GRU(4), classes)

@@ -6,6 +6,7 @@ from benchmarks.commands.front import main
 from benchmarks.measure.growth import language_model, slopes, training_step
 
 
+@pytest.mark.usefixtures("as_users_fuse")
 def test_sqrt_grows_as_a_square_root():
     steps = [4096, 16384]
     full, root = (
@@ -16,6 +17,7 @@ def test_sqrt_grows_as_a_square_root():
     assert slopes(steps, root)[0] < 0.6
 
 
+@pytest.mark.usefixtures("as_users_fuse")
 def test_logits_exist_a_few_steps_at_a_time():
     sizes = {"batch": 2, "size": 8, "classes": 2000}
     logits = 256 * 2 * 2000 * 4

@@ -34,7 +34,8 @@ def test_forget_bias_is_in_the_params_and_only_there():
 
 def test_chrono_biases_mirror_each_other():
     chrono = initializers.Chrono(max_lag=100)
-    b = recur.LSTM(500, forget_bias=chrono).init(jax.random.key(0), 3).b
+    draw = {"forget_bias": chrono, "recurrent_init": initializers.Zeros()}
+    b = recur.LSTM(500, **draw).init(jax.random.key(0), 3).b
     i, f, g, o = np.split(np.asarray(b), 4)
     np.testing.assert_array_equal(i, -f)
     np.testing.assert_array_equal(np.concatenate([g, o]), 0)

@@ -1,6 +1,6 @@
 """Masks drawn before the roll: each wrapper against its paper, in every roll."""
 
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -38,10 +38,21 @@ CELLS = {
 }
 
 
-@pytest.fixture(params=CELLS.items(), ids=lambda row: row[0])
-def row(request):
+@pytest.fixture(params=CELLS)
+def name(request):
+    """The name of a cell with masks."""
+    return request.param
+
+
+@pytest.fixture
+def row(name):
     """A cell with masks, its params, carry and inputs."""
-    _name, cell = request.param
+    return make_row(name)
+
+
+@cache
+def make_row(name):
+    cell = CELLS[name]
     params = cell.init(jax.random.key(0), 3)
     carry = random_like(1, cell.init_carry((ROWS,)))
     return cell, params, carry, random_like(2, jnp.zeros((STEPS, ROWS, 3)))
@@ -95,23 +106,34 @@ def test_equals_the_plain_loop(row, reverse):
     assert_close((last, outputs), (state, ys[..., : y.shape[-1]].astype(np.float32)))
 
 
+@cache
+def trained(name):
+    """Gradients and values of one cell, for all tests that compare with them."""
+    cell, *args = make_row(name)
+    return with_grads(training(cell))(*args)
+
+
 @pytest.mark.parametrize("memory", ["sqrt", 2])
-def test_the_same_masks_whatever_is_kept(row, memory):
-    cell, *args = row
-    expected = with_grads(training(cell))(*args)
-    assert_close(with_grads(training(cell, memory=memory))(*args), expected)
-    checkpointed = jax.checkpoint(training(cell))
-    assert_close(with_grads(checkpointed)(*args), expected)
+def test_the_same_masks_whatever_is_kept(name, memory):
+    cell, *args = make_row(name)
+    kept = with_grads(training(cell, memory=memory))
+    assert_close(kept(*args), trained(name))
 
 
-def test_gradients_equal_the_python_loop(row):
-    cell, *args = row
+def test_the_same_masks_when_all_is_computed_again(name):
+    cell, *args = make_row(name)
+    checkpointed = with_grads(jax.checkpoint(training(cell)))
+    assert_close(checkpointed(*args), trained(name))
+
+
+def test_gradients_equal_the_python_loop(name):
+    cell, *args = make_row(name)
 
     def loop(params, carry, xs):
         drawn = recur.draw_masks(cell, KEY, params, xs)
         return recur.static_unroll(cell, drawn, carry, xs)
 
-    assert_close(with_grads(loop)(*args), with_grads(training(cell))(*args))
+    assert_close(with_grads(loop)(*args), trained(name))
 
 
 def test_one_key_one_mask_and_evaluation_has_none(row):

@@ -13,18 +13,23 @@ SCANNED = {"elman-tanh", "lstm", "user-cell"}
 ROWS = [(case, "chunked") for case in CASES]
 ROWS += [(case, "scan") for case in CASES if case.name in SCANNED]
 
-# With --brief: each way to take a step apart, one that is not, and a composition.
+# In the quick lane: each way to take a step apart, one that is not, and a composition.
 BRIEF = {"elman-tanh", "lstm", "gru", "gru-reset-before", "lstm-peephole", "user-cell"}
 BRIEF |= {"stack"}
 
 
-@pytest.fixture(params=ROWS, ids=lambda row: f"{row[0].name}-{row[1]}")
+def param(row, implementation):
+    """What is not brief is slow."""
+    brief = row.name in BRIEF and implementation == "chunked"
+    name = f"{row.name}-{implementation}"
+    marks = [] if brief else [pytest.mark.slow]
+    return pytest.param((row, implementation), id=name, marks=marks)
+
+
+@pytest.fixture(params=[param(*row) for row in ROWS])
 def case(request, monkeypatch):
     """One row of the table of cells, rolled in one of the ways."""
     row, implementation = request.param
-    named = row.name in BRIEF and implementation == "chunked"
-    if request.config.getoption("--brief") and not named:
-        pytest.skip("--brief: this row is held to the contract on one Python only")
     monkeypatch.setitem(recur.unroll.__kwdefaults__, "implementation", implementation)
     # Chunks of a few steps, so that there are several, and one that is shorter.
     monkeypatch.setattr(sizes, "CHUNK", 6)

@@ -154,6 +154,7 @@ def test_every_cell(case):
     check_few(case)
 
 
+@pytest.mark.slow
 # A step that is taken apart by its author, and one that is by its jaxpr.
 @pytest.mark.parametrize("name", ["lstm", "user-cell"])
 @pytest.mark.parametrize("third", range(3))

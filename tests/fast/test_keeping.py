@@ -62,6 +62,7 @@ def copies_of_all_steps(function, *args):
     return sum(len(re.findall(rf"\[(?:\d+,)?{T},\S* copy\(", b)) for b in bodies)
 
 
+@pytest.mark.usefixtures("as_users_fuse")
 def test_copies_would_be_seen():
     def loop(a):
         step = lambda a, t: (a.at[t].set(a[(t + 1) % T] + a.sum()), a[0])
@@ -70,6 +71,7 @@ def test_copies_would_be_seen():
     assert copies_of_all_steps(loop, jnp.zeros((T, B)))
 
 
+@pytest.mark.usefixtures("as_users_fuse")
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("option", OPTIONS)
 def test_no_step_copies_what_all_steps_keep(name, option):
@@ -85,6 +87,7 @@ def test_no_step_copies_what_all_steps_keep(name, option):
     assert not copies_of_all_steps(jax.grad(loss, (0, 2)), *args)
 
 
+@pytest.mark.usefixtures("as_users_fuse")
 @pytest.mark.parametrize("name", ["lstm", "gru"])
 def test_no_step_copies_it_in_the_second_derivative_or_under_vmap(name):
     cell = CELLS[name]

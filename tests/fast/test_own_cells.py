@@ -87,6 +87,7 @@ def test_a_step_that_was_overridden_is_another_step():
     assert_close(twice, 2 * once)
 
 
+@pytest.mark.usefixtures("as_users_fuse")
 def test_training_keeps_less_than_the_plain_scan(monkeypatch):
     monkeypatch.setattr(sizes, "CHUNK", 16 * B)
     cell, params, carry, _ = prepared("lstm")

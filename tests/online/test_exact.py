@@ -158,7 +158,7 @@ def test_a_learner_a_row_adds_up_to_that_of_the_batch(make):
 
 
 @pytest.mark.parametrize("make", LEARNERS, ids=str)
-@pytest.mark.usefixtures("as_users_compile")
+@pytest.mark.usefixtures("as_users_fuse")
 def test_memory_does_not_grow_with_time(make):
     cell, params, carry, xs, targets = sequence(BY_NAME["user-cell"])
     learner, taken = make(cell, square), []

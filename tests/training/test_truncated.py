@@ -176,7 +176,7 @@ def test_trees_and_functions():
     close(ours, summed(updates))
 
 
-@pytest.mark.usefixtures("as_users_compile")
+@pytest.mark.usefixtures("as_users_fuse")
 def test_memory_does_not_grow_with_the_stream():
     cell, params, carry, *_ = sequence(BY_NAME["lstm"])
     learner = TruncatedBPTT(cell, square, window=16, every=4)
