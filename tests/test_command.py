@@ -56,6 +56,7 @@ def assert_identical(one, other):
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(raw(a), raw(b)), one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
 def test_it_learns_and_shows_it(cell, text, tmp_path, capsys):
     out = tmp_path / "out"

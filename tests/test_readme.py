@@ -6,6 +6,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 TEXT = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 BLOCKS = [
@@ -15,6 +16,7 @@ BLOCKS = [
 ]
 
 
+@pytest.mark.slow
 def test_the_examples_run():
     steps, rows = 100, 16
     names = {

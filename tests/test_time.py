@@ -149,6 +149,7 @@ def nll(logits, label):
     return -chosen[:, 0]
 
 
+@pytest.mark.slow
 def test_unroll_loss_equals_the_loss_outside():
     unit = recur.Readout(recur.GRU(4), 9)
     params, carry = unit.init(jax.random.key(0), 3), unit.init_carry((2,))

@@ -62,6 +62,7 @@ def test_flags_are_not_taken_for_options():
     assert attach_flags(["--xla-flags"]) == ["--xla-flags"]
 
 
+@pytest.mark.slow
 def test_flag_sets_run_in_fresh_processes_and_a_refused_one_is_named(tmp_path):
     file = tmp_path / "flags.json"
     flags = ["--xla-flags", "--xla_there_is_no_such_flag=1"]

@@ -84,6 +84,7 @@ def test_truncation_cuts_the_gradient_and_nothing_else():
     assert not norms[:5].any()
 
 
+@pytest.mark.slow
 def test_learning_beats_no_memory():
     task, budget = Adding(4), Budget(steps=150, seeds=1, hidden=16)
     found = try_cure(task, "LSTM, truncated", budget, None)
@@ -91,6 +92,7 @@ def test_learning_beats_no_memory():
     assert np.isfinite(found.reach).all()
 
 
+@pytest.mark.slow
 def test_the_command_goes_on_from_its_record(tmp_path, capsys, monkeypatch, digits):
     file = tmp_path / "new" / "cures.json"
     command = ["gradients", "--cures=IRNN, SGD, norm 1", f"--output={file}", *SMALL]

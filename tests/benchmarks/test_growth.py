@@ -6,6 +6,7 @@ from benchmarks.commands.front import main
 from benchmarks.measure.growth import language_model, slopes, training_step
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("as_users_fuse")
 def test_sqrt_grows_as_a_square_root():
     steps = [4096, 16384]
@@ -25,6 +26,7 @@ def test_logits_exist_a_few_steps_at_a_time():
     assert language_model(256, "sqrt", **sizes) < logits / 3
 
 
+@pytest.mark.slow
 def test_command(capsys):
     assert main(["memory", "--steps", "16", "64", "--classes", "50"]) == 0
     printed = capsys.readouterr().out

@@ -93,6 +93,7 @@ def test_two_rolls_merged(merge, reverse):
     assert not np.asarray(ys)[4:, 2].any()
 
 
+@pytest.mark.slow
 def test_deep_bidirectional_stacks_with_everything():
     layer = recur.Stack(
         (

@@ -113,6 +113,7 @@ def trained(name):
     return with_grads(training(cell))(*args)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", ["sqrt", 2])
 def test_the_same_masks_whatever_is_kept(name, memory):
     cell, *args = make_row(name)
@@ -120,6 +121,7 @@ def test_the_same_masks_whatever_is_kept(name, memory):
     assert_close(kept(*args), trained(name))
 
 
+@pytest.mark.slow
 def test_the_same_masks_when_all_is_computed_again(name):
     cell, *args = make_row(name)
     checkpointed = with_grads(jax.checkpoint(training(cell)))

@@ -77,6 +77,7 @@ def test_mapping_changes_nothing():
     np.testing.assert_allclose(jax.vmap(shared_tanh)(two), jnp.tanh(two), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_lstm_of_that_size_equals_the_plain_scan():
     cell = recur.LSTM(FEWEST // 2**6)
     params = cell.init(jax.random.key(0), 3)

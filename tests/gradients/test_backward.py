@@ -37,6 +37,7 @@ def length(tree):
     return np.linalg.norm(np.concatenate(leaves, axis=-1), axis=-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EACH)
 def test_each_step_has_the_gradient_of_a_roll_begun_there(name):
     cell, params, carry, xs = network(name)

@@ -111,6 +111,7 @@ def test_what_cannot_be_measured_is_refused():
         plot_diagnosis({})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "panels"), [("stack", 6), ("elman", 4)])
 def test_a_diagnosis_is_one_picture(name, panels, tmp_path):
     pytest.importorskip("matplotlib", reason="pictures need matplotlib")

@@ -22,6 +22,7 @@ def sigma(matrix):
     return np.linalg.svd(matrix, compute_uv=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EACH)
 def test_dense_matrices_agree(name):
     cell, params, carry, xs = network(name)

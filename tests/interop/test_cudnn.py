@@ -27,6 +27,7 @@ SIZES = [(2, 3, 3, False), (3, 2, 2, True)]
 NAMES = ("input_size", "hidden_size", "num_layers", "bidirectional")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", SIZES)
 def test_outputs_carries_and_gradients_are_those_of_the_reference(sizes):
     named = dict(zip(NAMES, sizes, strict=True))

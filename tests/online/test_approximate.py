@@ -35,6 +35,7 @@ def blocks(case):
     return np.vstack(rows + extra) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["elman-relu", "lstm", "gru"])
 def test_snap_is_rtrl_masked_at_every_step(name):
     cell, params, carry, xs, targets = sequence(BY_NAME[name], batch_shape=(), steps=5)
@@ -63,6 +64,7 @@ def diagonal(params, carry, x):
     return (a, b), a + b
 
 
+@pytest.mark.slow
 def test_snap_is_exact_for_an_element_wise_cell():
     key = jax.random.key(0)
     params = {name: jax.random.normal(key, (4,)) for name in "ucfg"}
@@ -75,6 +77,7 @@ def test_snap_is_exact_for_an_element_wise_cell():
     close(ours, bptt(diagonal_rows, *data))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gru-reset-before", "layer-norm-gru"])
 def test_snap_is_exact_in_params_that_reach_every_unit(name):
     cell, *data = sequence(BY_NAME[name], batch_shape=(), steps=4)
@@ -117,6 +120,7 @@ def within_errors(draws, exact, errors=4.5):
 DRAWS = 20_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["elman-tanh", "lstm"])
 @pytest.mark.parametrize("make", [UORO, ForwardGradient], ids=str)
 def test_the_mean_over_draws_is_the_gradient(make, name):

@@ -35,6 +35,7 @@ def learn(learner, params, carry, xs, targets, **flags):
     return quickly(learner.accumulate)(params, state, xs, targets, **flags)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_rtrl_is_bptt(case):
     cell, *data = sequence(case)

@@ -58,6 +58,7 @@ def test_a_window_over_all_is_full_bptt(name):
     assert_close(carry, recur.unroll(cell, *data[:3])[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "length", "window", "every"), TEXTBOOK)
 def test_truncation_is_that_of_the_textbook(name, length, window, every):
     cell, params, carry, xs, targets = sequence(BY_NAME[name], steps=length)
@@ -74,6 +75,7 @@ def test_truncation_is_that_of_the_textbook(name, length, window, every):
     assert gap < 1e-5 if window >= length else gap > 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 def test_truncation_in_float64():
     cell, *data = sequence(BY_NAME["lstm"], steps=8, dtype=jnp.float64)
@@ -89,6 +91,7 @@ VALID = jnp.array([[1, 1], [1, 1], [0, 1], [1, 0], [1, 0], [1, 0], [1, 0]], bool
 RESET = jnp.array([[1, 1], [0, 0], [1, 1], [0, 0], [0, 1], [1, 0], [0, 0]], bool)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("window", "every", "memory"), [(5, 2, "full"), (3, 3, 2), (7, 4, "sqrt")]
 )
@@ -255,6 +258,7 @@ def test_what_needs_the_whole_sequence_is_refused(deep):
     assert hasattr(step, "unroll")
 
 
+@pytest.mark.slow
 def test_masks_that_were_drawn_stay_with_their_steps():
     """Two updates against the windows rolled by hand, each step with its own mask."""
     inner = recur.Dropout(recur.RecurrentDropout(recur.GRU(4), rate=0.5), rate=0.5)
