@@ -117,6 +117,30 @@ def needs_whole(step: Any) -> bool:
     return isinstance(step, Layer) and step.needs_whole
 
 
+def check_pieces(where: str, step: Any, advice: str) -> None:
+    """Refuses a layer that needs the whole sequence where it comes in pieces.
+
+    Example:
+      >>> check_pieces("doc", Bidirectional(GRU(4)), "Roll the whole.")
+      Traceback (most recent call last):
+      ValueError: doc: step is a Bidirectional, which needs the whole sequence; ...
+    """
+    if needs_whole(step):
+        name = type(_whole_in(step)).__name__
+        raise ValueError(
+            f"{where}: step is a {name}, which needs the whole "
+            f"sequence; expected a cell that walks forwards, as pieces do. {advice}"
+        )
+
+
+def _whole_in(step: Any) -> Any:
+    """Finds what needs the whole sequence in a composition."""
+    if isinstance(step, StepTransform):
+        return _whole_in(step.inner)
+    inside = [*getattr(step, "cells", ()), getattr(step, "cell", None)]
+    return next((_whole_in(cell) for cell in inside if needs_whole(cell)), step)
+
+
 def checked_step(where: str, step: Step) -> Step:
     """Makes a step that refuses to return anything but a carry of the same type and y.
 

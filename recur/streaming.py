@@ -11,7 +11,7 @@ from recur.flags import check_lengths
 from recur.memory import Memory
 from recur.roll import unroll
 from recur.sequences import num_steps
-from recur.steps import needs_whole, step_of
+from recur.steps import check_pieces, step_of
 from recur.types import Array, Cell, PyTree, Step
 
 
@@ -60,11 +60,7 @@ def stream(
       >>> [ys for _, ys in stream(running_sum, None, jnp.float32(0), chunks)]
       [Array([0., 1.], dtype=float32), Array([ 3., 6., 10.], dtype=float32)]
     """
-    if needs_whole(step):
-        raise ValueError(
-            f"stream: step is a {type(step).__name__}, which needs the whole sequence; "
-            "expected a cell that walks forwards. Roll the whole with recur.unroll."
-        )
+    check_pieces("stream", step, "Roll the whole with recur.unroll.")
     step_of("stream", step)
     if seq_lengths is not None:
         seq_lengths = check_lengths("stream", seq_lengths, None)

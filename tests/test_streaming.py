@@ -36,16 +36,18 @@ def test_pieces_give_the_numbers_of_the_whole(flags, time_major):
 
 
 @pytest.mark.parametrize(
-    "layer",
+    ("layer", "name"),
     [
-        recur.Bidirectional(recur.GRU(4)),
-        recur.Stack((recur.GRU(4), recur.Bidirectional(recur.GRU(4)))),
-        recur.Readout(recur.Bidirectional(recur.GRU(4)), 2),
-        Reversed(recur.GRU(4)),
+        (recur.Bidirectional(recur.GRU(4)), "Bidirectional"),
+        (
+            recur.Stack((recur.GRU(4), recur.Bidirectional(recur.GRU(4)))),
+            "Bidirectional",
+        ),
+        (recur.Readout(recur.Bidirectional(recur.GRU(4)), 2), "Bidirectional"),
+        (Reversed(recur.GRU(4)), "Reversed"),
     ],
 )
-def test_what_needs_the_whole_sequence_is_refused_at_once(layer):
-    name = type(layer).__name__
+def test_what_needs_the_whole_sequence_is_refused_at_once(layer, name):
     with pytest.raises(ValueError, match=f"{name}, which needs the whole sequence"):
         recur.stream(layer, PARAMS, None, [XS])
 

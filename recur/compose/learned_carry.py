@@ -80,7 +80,7 @@ class LearnedCarry(Around):
 
     def inside(self, params: LearnedCarryParams) -> PyTree:
         """Gives the params of the cell."""
-        where = "LearnedCarry"
+        where = "LearnedCarry.step"
         checks.check_type(
             where, "params", params, LearnedCarryParams, "LearnedCarry.init"
         )

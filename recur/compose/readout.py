@@ -89,7 +89,9 @@ class Readout(Around):
 
     def inside(self, params: ReadoutParams) -> PyTree:
         """Gives the params of the cell."""
-        checks.check_type("Readout", "params", params, ReadoutParams, "Readout.init")
+        checks.check_type(
+            "Readout.step", "params", params, ReadoutParams, "Readout.init"
+        )
         return params.cell
 
     def draw(self, key: Array, params: ReadoutParams, sizes: Sizes) -> ReadoutParams:

@@ -97,7 +97,9 @@ class Highway(Wrapper):
 
     def inside(self, params: HighwayParams) -> PyTree:
         """Gives the params of the cell inside."""
-        checks.check_type("Highway", "params", params, HighwayParams, "Highway.init")
+        checks.check_type(
+            "Highway.step", "params", params, HighwayParams, "Highway.init"
+        )
         return params.cell
 
     def draw(self, key: Array, params: HighwayParams, sizes: Sizes) -> HighwayParams:

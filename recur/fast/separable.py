@@ -9,6 +9,7 @@ listed stays in the plain scan.
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax.extend import core
 
 from recur.fast.tangents import has_tangent
@@ -106,7 +107,7 @@ def _pushed_forward(closed: Any) -> Any:
 
 def _draws_otherwise(v: Any) -> bool:
     dtype = getattr(v.aval, "dtype", None)
-    is_key = dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)
+    is_key = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
     return is_key and MAPPED_KEYS not in str(dtype)
 
 

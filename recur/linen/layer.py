@@ -6,7 +6,14 @@ from typing import Any
 import jax
 
 from recur.linen.cell import dropout_key
-from recur.linen.rolling import batch_of, check_cell, check_order, restart, roll
+from recur.linen.rolling import (
+    batch_of,
+    check_cell,
+    check_order,
+    check_stateful,
+    restart,
+    roll,
+)
 from recur.linen.variables import Axes, FrozenDict, Variables, nn
 from recur.types import Array, PyTree
 
@@ -88,6 +95,10 @@ class RNN(nn.Module):
             :func:`recur.unroll` takes; a reset starts from the cell's own carry.
         """
         check_order("linen.RNN", keep_order)
+        backwards = _first(reverse, self.reverse)
+        check_stateful(
+            "linen.RNN", self.cell, stateful=self.stateful, reverse=backwards
+        )
         time_major = self.time_major if time_major is None else time_major
         batch = batch_of("linen.RNN", xs, time_major=time_major)
         held = Variables(self.cell, self.partitioning, name="cell")
@@ -96,7 +107,7 @@ class RNN(nn.Module):
         carry = self._stored(held, anew) if initial_carry is None else initial_carry
         if reset_rows is not None:
             carry = restart("linen.RNN", reset_rows, anew, carry, batch)
-        options = {**self.options, "reverse": _first(reverse, self.reverse), **options}
+        options = {**self.options, "reverse": backwards, **options}
         asked = _first(deterministic, self.deterministic)
         key = dropout_key(self, params, xs.shape[-1], asked)
         options |= {"time_major": time_major, "key": key}

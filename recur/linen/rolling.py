@@ -9,6 +9,7 @@ from recur import checks
 from recur.compose.wrapper import Sizes, draw, draw_masks
 from recur.padding import tree_where
 from recur.roll import unroll
+from recur.steps import check_pieces
 from recur.types import Array, PyTree
 
 
@@ -39,12 +40,11 @@ def roll(
     move = not time_major and len(batch) != 1
     if move:
         xs, mask, reset = (_to_front(a, len(batch)) for a in (xs, mask, reset))
-    if reset is not None:
-        options = {"reset_carry": cell.init_carry(batch, params=params)} | options
+    check_batch("initial_carry", carry, batch)
     if key is not None:
         params = draw_masks(cell, key, params, xs, time_major=time_major or move)
     options |= {"mask": mask, "reset": reset, "time_major": time_major or move}
-    carry, ys = unroll(cell, params, carry, xs, **options)
+    carry, ys = unroll(cell, params, carry, promoted(xs, params), **options)
     back = (lambda a: jnp.moveaxis(a, 0, len(batch))) if move else (lambda a: a)
     return carry, jax.tree.map(back, ys)
 
@@ -74,9 +74,50 @@ def promoted(x: Array, params: PyTree) -> Array:
       >>> promoted(jnp.arange(3), {"w": jnp.ones(3)})
       Array([0., 1., 2.], dtype=float32)
     """
-    weights = jax.tree.leaves(params)
-    whole = not jnp.issubdtype(x.dtype, jnp.inexact)
-    return jnp.asarray(x, weights[0].dtype) if whole and weights else x
+    dtypes = [jnp.result_type(w) for w in jax.tree.leaves(params)]
+    floating = next((d for d in dtypes if jnp.issubdtype(d, jnp.inexact)), None)
+    whole = jnp.issubdtype(x.dtype, jnp.integer) or x.dtype == jnp.bool_
+    return jnp.asarray(x, floating) if whole and floating is not None else x
+
+
+def check_batch(name: str, carry: PyTree, batch: tuple[int, ...]) -> None:
+    """Refuses a carry of another batch than the inputs.
+
+    Example:
+      >>> check_batch("carry", jnp.zeros((4, 3)), (2,))
+      Traceback (most recent call last):
+      ValueError: carry is of float32[4, 3] and the inputs of a batch (2,); expected ...
+    """
+    for leaf in jax.tree.leaves(carry):
+        shape = jnp.shape(leaf)
+        if len(shape) >= len(batch) and shape[: len(batch)] != batch:
+            raise ValueError(
+                f"{name} is of {checks.describe(leaf)} and the inputs of a batch "
+                f"{batch}; expected one batch. A stateful layer keeps its rows from "
+                "call to call: give it inputs of the same batch, an initial_carry, or "
+                "a new collection carry from init."
+            )
+
+
+def check_stateful(
+    where: str, cell: Any, *, stateful: bool, reverse: bool | None
+) -> None:
+    """Refuses to keep a carry from piece to piece where a walk needs the whole.
+
+    Example:
+      >>> check_stateful("doc", GRU(4), stateful=True, reverse=True)
+      Traceback (most recent call last):
+      ValueError: doc: reverse is True and the layer keeps its carry; ...
+    """
+    if not stateful:
+        return
+    check_pieces(where, cell, "Leave it without a carry of its own.")
+    if reverse:
+        raise ValueError(
+            f"{where}: reverse is True and the layer keeps its carry; expected a walk "
+            "forwards, as the next piece begins where this one ends. Leave it without "
+            "a carry of its own."
+        )
 
 
 def draws_masks(cell: Any, params: PyTree, input_size: int) -> bool:

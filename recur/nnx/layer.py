@@ -4,7 +4,14 @@ from typing import Any
 
 import jax
 
-from recur.linen.rolling import batch_of, check_cell, check_order, restart, roll
+from recur.linen.rolling import (
+    batch_of,
+    check_cell,
+    check_order,
+    check_stateful,
+    restart,
+    roll,
+)
 from recur.nnx.variables import Axes, Params, hold, is_variable, nnx, values
 from recur.types import Array, PyTree
 
@@ -66,6 +73,8 @@ class RNN(nnx.Module):
         **options: Any,
     ) -> None:
         check_cell("nnx.RNN", cell, "init", "init_carry")
+        kept = batch_shape is not None
+        check_stateful("nnx.RNN", cell, stateful=kept, reverse=reverse)
         axes, flags = partitioning or {}, {"deterministic": deterministic, "rngs": rngs}
         self.cell = Params(cell, input_size, partitioning=axes, **flags)
         self.detach, self.return_carry = detach, return_carry
@@ -105,11 +114,14 @@ class RNN(nnx.Module):
             :func:`recur.unroll` takes; a reset starts from the cell's own carry.
         """
         check_order("nnx.RNN", keep_order)
+        reverse = self.reverse if reverse is None else reverse
+        stateful = self.carry is not None
+        check_stateful("nnx.RNN", self.cell.cell, stateful=stateful, reverse=reverse)
         time_major = self.time_major if time_major is None else time_major
         batch = batch_of("nnx.RNN", inputs, time_major=time_major)
         carry = self._start(batch) if initial_carry is None else initial_carry
         options = {**dict(self.options), **options, "time_major": time_major}
-        options["reverse"] = self.reverse if reverse is None else reverse
+        options["reverse"] = reverse
         options["key"] = self.cell.dropout_key(rngs, deterministic)
         params = values(self.cell.params)
         carry, ys = roll(self.cell.cell, params, carry, inputs, **options)

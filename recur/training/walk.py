@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from recur import checks
 from recur.series import split_series
-from recur.steps import step_of
+from recur.steps import check_pieces, step_of
 from recur.types import PyTree
 
 
@@ -19,21 +19,12 @@ def check_walks(where: str, step: Any) -> None:
       Traceback (most recent call last):
       ValueError: doc: step is a Bidirectional, which needs the whole sequence; ...
     """
-    layer = _whole_only(step)
-    if layer is not None:
-        raise ValueError(
-            f"{where}: step is a {type(layer).__name__}, which needs the whole "
-            "sequence; expected a cell that walks forwards, as windows do. Take cells "
-            "without it, or differentiate recur.unroll of the whole sequence."
-        )
+    check_pieces(
+        where,
+        step,
+        "Take cells without it, or differentiate recur.unroll of the whole.",
+    )
     step_of(where, step)
-
-
-def _whole_only(step: Any) -> Any:
-    if hasattr(step, "unroll") and not hasattr(step, "step"):
-        return step
-    found = map(_whole_only, getattr(step, "cells", ()))
-    return next((layer for layer in found if layer is not None), None)
 
 
 def check_trainable(where: str, params: PyTree, *, whole: bool = False) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 import recur
 from recur.fast.dissection import dissect
+from recur.fast.separable import is_separable
 from tests.contract.data import assert_close, loop, random_like
 
 T, B, H = 4, 2, 3
@@ -164,15 +165,22 @@ def by_loop(step):
     return roll
 
 
+X = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), XS)
+
+
 def found(step):
-    x = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), XS)
-    return dissect(step, PARAMS, CARRY, x)
+    return dissect(step, PARAMS, CARRY, X)
+
+
+def traced(step):
+    return jax.make_jaxpr(step)(PARAMS, CARRY, X)
 
 
 @pytest.mark.parametrize("name", [*SEPARATE, *SCANNED])
 def test_steps_equal_the_loop_in_value_and_gradient(name):
     step = (SEPARATE | SCANNED)[name]
     assert (found(step) is not None) == (name in SEPARATE)
+    assert is_separable(traced(step)) == (name in SEPARATE)
     args = {k: PARAMS[k] for k in "wvbcH"}, CARRY, {k: XS[k] for k in "xs"}
     ours = weighted(lambda *a: recur.unroll(step, *a, implementation="chunked"))
     assert_close(*map(real, (ours(*args), weighted(by_loop(step))(*args))))
