@@ -4,7 +4,14 @@ Cells are in :mod:`recur.cells`, the roll over time in :mod:`recur.roll`, cells 
 cells in :mod:`recur.compose`, first weights in :mod:`recur.initializers`.
 """
 
-from importlib.metadata import version
+from recur import interrupt  # isort: split
+
+# `python -m recur` imports this file first, and for a second or two: from here on
+# Ctrl-C ends the command in a sentence. Any other program keeps its own handler.
+if interrupt.is_command():
+    interrupt.install()
+
+from importlib.metadata import version  # isort: split
 
 from recur import initializers
 from recur.cells.elman import (

@@ -8,11 +8,17 @@ import argparse
 import sys
 from typing import Any
 
+from recur import interrupt
+
+if __name__ == "__main__":
+    interrupt.install()
+
 import jax
 
 try:
     from recur.language_model import CELLS
     from recur.run import Run
+    from recur.terminal import flush, say
 except ModuleNotFoundError as missing:
     sys.exit(
         f"python -m recur: the package {missing.name} is not installed; the command "
@@ -69,7 +75,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="characters to write",
     )
     add("--temperature", type=not_negative(float), default=0.7, metavar="T")
-    add("--prompt", default="\n", metavar="TEXT", help="what the sample continues")
+    add("--prompt", metavar="TEXT", help="what the sample continues")
     return parser
 
 
@@ -88,33 +94,69 @@ def choose_backend(name: str) -> None:
         ) from None
 
 
+# What bad luck ends in, outside the program; all else is a fault of it.
+MISHAPS = (OSError, MemoryError, jax.errors.JaxRuntimeError)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     parser = make_parser()
     options = parser.parse_args(arguments)
+    interrupt.on_stop.sentence = interrupt.NOTHING
     try:
-        if options.resume and options.out:
+        return follow(options, parser.prog)
+    except KeyboardInterrupt:  # Where somebody else's handler is installed.
+        say(f"\n{interrupt.on_stop.sentence}", error=True)
+        return interrupt.STATUS
+
+
+def follow(options: argparse.Namespace, prog: str) -> int:
+    """Does what the options say, and returns the exit status."""
+    try:
+        if options.resume is not None and options.out is not None:
             raise ValueError(
                 "out: it came with resume; expected one of them. A resumed run goes on "
                 "in its own directory, so leave --out away."
             )
         choose_backend(options.backend)
         run = Run(options)
-    except ValueError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+    except (ValueError, *MISHAPS) as error:
+        say(f"{prog}: {in_a_sentence(error)}", error=True)
         return 2
-    run.describe()
     try:
+        run.describe()
         run.train()
-    except KeyboardInterrupt:
-        print(
-            f"\nstopped; go on with: {parser.prog} --resume {run.out}", file=sys.stderr
-        )
-        return 130
-    run.report()
-    run.write(options.sample, options.temperature, options.prompt)
+        run.report()
+        run.write(options.sample, options.temperature)
+    except MISHAPS as error:
+        say(f"{prog}: {in_a_sentence(error)} {after(run)}", error=True)
+        return 2
+    finally:
+        run.close()
     return 0
 
 
+def in_a_sentence(error: Exception) -> str:
+    """Says what went wrong; what is a fault of the program is raised again."""
+    if isinstance(error, jax.errors.JaxRuntimeError):
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise error
+        return "memory: it is used up; expected smaller --hidden, --batch or --window."
+    return " ".join(str(error).split()) or "memory: it is used up."
+
+
+def after(run: Run) -> str:
+    """Says how to go on after a mishap, if anything is left to go on from."""
+    found = run.checkpoints.directory.glob("[0-9]*")
+    if any(path.name.isdecimal() for path in found):
+        return f"Mend that, and {run.how_to_go_on()}"
+    return "Nothing of the run is left there: put it back, or begin again."
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        status = main()
+        interrupt.ignore()
+    finally:
+        flush()
+    sys.exit(status)

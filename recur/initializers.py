@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from recur import capacity
 from recur.types import Array, DTypeLike, Initializer
 
 
@@ -28,6 +29,7 @@ class Zeros:
         self, key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
     ) -> Array:
         """Makes an array of ``shape`` and ``dtype``; ``key`` is not used."""
+        capacity.check_array("Zeros", shape, dtype)
         return jnp.zeros(shape, dtype)
 
 
@@ -48,6 +50,7 @@ class Glorot:
         self, key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
     ) -> Array:
         """Draws an array of ``shape`` and ``dtype``."""
+        capacity.check_array("Glorot", shape, dtype)
         return jax.nn.initializers.glorot_uniform()(key, shape, dtype)
 
 
@@ -68,6 +71,7 @@ class LeCun:
         self, key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
     ) -> Array:
         """Draws an array of ``shape`` and ``dtype``."""
+        capacity.check_array("LeCun", shape, dtype)
         return jax.nn.initializers.lecun_normal()(key, shape, dtype)
 
 
@@ -91,6 +95,7 @@ class Orthogonal:
         self, key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
     ) -> Array:
         """Draws a matrix of ``shape`` and ``dtype``."""
+        capacity.check_array("Orthogonal", shape, dtype)
         # The QR factorisation exists in float32 and float64 only.
         wide = jnp.float64 if jnp.dtype(dtype) == jnp.float64 else jnp.float32
         matrix = jax.nn.initializers.orthogonal(self.scale)(key, shape, wide)
@@ -117,6 +122,7 @@ class Identity:
         self, key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
     ) -> Array:
         """Makes a matrix of ``shape`` and ``dtype``; ``key`` is not used."""
+        capacity.check_array("Identity", shape, dtype)
         return self.scale * jnp.eye(*shape, dtype=dtype)
 
 
@@ -139,6 +145,7 @@ class Uniform:
         self, key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
     ) -> Array:
         """Draws an array of ``shape`` and ``dtype``."""
+        capacity.check_array("Uniform", shape, dtype)
         bound = 1 / math.sqrt(shape[-1]) if self.bound is None else self.bound
         return jax.random.uniform(key, shape, dtype, -bound, bound)
 
@@ -176,6 +183,7 @@ class Chrono:
         self, key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
     ) -> Array:
         """Draws forget biases of ``shape`` and ``dtype``."""
+        capacity.check_array("Chrono", shape, dtype)
         lags = jax.random.uniform(key, shape, jnp.float32, 1.0, self.max_lag - 1)
         return jnp.log(lags).astype(dtype)
 
@@ -189,6 +197,7 @@ def init_gates(
       >>> init_gates(Glorot(), jax.random.key(0), (3, 4), 2, jnp.float32).shape
       (3, 8)
     """
+    capacity.check_array("init", (*shape[:-1], gates * shape[-1]), dtype)
     keys = jax.random.split(key, gates)
     return jnp.concatenate([init(k, shape, dtype) for k in keys], axis=-1)
 

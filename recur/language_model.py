@@ -25,6 +25,8 @@ from recur.text import decode, encode, window_at
 from recur.types import Array, PyTree
 
 CELLS = {"elman": Elman, "lstm": LSTM, "gru": GRU}
+GATES = {"elman": 1, "lstm": 4, "gru": 3}
+PROGRAM = 2**16  # Bytes of compiled code a layer, at the very least.
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,24 @@ def make_state(settings: Settings, classes: int) -> TrainState:
     opt_state = make_optimizer(settings).init(params)
     carry = model.init_carry((settings.batch,))
     return TrainState(params, opt_state, carry, jnp.int32(0), key)
+
+
+def bytes_needed(settings: Settings, classes: int) -> int:
+    """Least memory that training takes, from sizes alone.
+
+    Weights are there four times, with their gradients and Adam's two moments; of each
+    step of a window stay its input, its gates, its output and its logits.
+
+    Example:
+      >>> bytes_needed(Settings(cell="elman", hidden=10**6), classes=1) > 16 * 10**12
+      True
+    """
+    gates, hidden, layers = GATES[settings.cell], settings.hidden, settings.layers
+    inputs = classes + (layers - 1) * hidden
+    weights = gates * hidden * (inputs + layers * hidden) + hidden * classes
+    values = 2 * classes + layers * (gates + 1) * hidden
+    values *= settings.batch * settings.window
+    return 4 * (4 * weights + values) + PROGRAM * layers
 
 
 def loss_fn(
@@ -221,6 +241,7 @@ def write(
 __all__ = [
     "Settings",
     "TrainState",
+    "bytes_needed",
     "evaluate",
     "loss_fn",
     "make_model",

@@ -13,6 +13,7 @@ import recur
 ROOT = Path(recur.__file__).parent
 LAYERS = [
     {"types"},
+    {"capacity", "interrupt"},
     {"checks", "initializers", "linear", "norm"},
     {"padding", "sequences"},
     {"flags", "identity", "jaxprs", "memory", "series", "steps", "varying"},
@@ -23,9 +24,10 @@ LAYERS = [
     {"compose"},
     {"interop", "linen", "online", "training"},
     {"gradients", "nnx"},
-    {"checkpoint", "decode", "ngram", "text"},
+    {"checkpoint", "claim", "decode", "ngram", "seal", "terminal", "text"},
     {"language_model"},
-    {"run"},
+    {"facts"},
+    {"record", "run"},
     {"__main__"},
 ]
 # Of each list, a module may see those before it.
@@ -105,6 +107,8 @@ BESIDE = [
             "zoneout",
         )
     ),
+    ("checkpoint", "seal"),
+    ("run", "record"),
     ("initializers", "checks"),
     ("norm", "checks"),
     ("norm", "linear"),

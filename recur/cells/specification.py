@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recur import checks
+from recur import capacity, checks
 from recur.initializers import Glorot, Orthogonal, Zeros, init_gates
 from recur.types import Array, DTypeLike, Initializer
 
@@ -112,6 +112,7 @@ def zero_carry(
     checks.check_size(where, "hidden_size", hidden_size)
     checks.check_batch_shape(where, batch_shape)
     checks.check_floating(where, "dtype", dtype)
+    capacity.check_array(where, (*batch_shape, hidden_size), dtype)
     return jnp.zeros((*batch_shape, hidden_size), dtype)
 
 
