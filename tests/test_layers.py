@@ -37,7 +37,8 @@ INTEROP = (
     *("torch", "keras", "flax_linen", "flax_nnx", "haiku", "equinox", "cudnn"),
 )
 ONNX = (
-    *("model", "reversed", "activation", "cells", "weights", "node", "initial"),
+    *("model", "size", "tensor", "moves", "repeats", "scope", "known"),
+    *("reversed", "activation", "cells", "weights", "node", "initial", "joint"),
     *("chain", "read", "fit", "graph", "operator", "roll", "write", "step"),
 )
 LINEN = ("rolling", "names", "variables", "cell", "layer")

@@ -67,17 +67,6 @@ def computed():
     return model
 
 
-def learned_state():
-    """A model that repeats an initial state of its own over the batch."""
-    model = Example("GRU", given=("B",)).model()
-    state = numpy_helper.from_array(np.ones((1, 1, 5), np.float32), "learned")
-    sizes = numpy_helper.from_array(np.array([1, 3, 5]), "sizes")
-    model.graph.initializer.extend([state, sizes])
-    model.graph.node.insert(0, helper.make_node("Expand", ["learned", "sizes"], ["h0"]))
-    model.graph.node[1].input.extend(["", "h0"])
-    return model
-
-
 def elsewhere():
     """A model that asks for bytes of another file."""
     model = changed()
@@ -116,7 +105,6 @@ REFUSED = {
     "weights elsewhere in a branch": (elsewhere_inside, "other files, which are not"),
     "weights as inputs": (as_input, "R is an input of the model; expected a constant"),
     "computed weights": (computed, "W is made by a Add node"),
-    "a state of its own": (learned_state, "initial_h is made by a Expand node"),
     "absurd size": (lambda: changed(hidden_size=2**62), "hidden_size is 4611686018427"),
     "negative size": (lambda: changed(hidden_size=-5), "hidden_size is -5; expected 5"),
     "absurd shape": (lambda: with_sizes(1, 2**60, 2**60), "overflow|tensor of shape"),

@@ -38,14 +38,18 @@ def load(where: str, source: Any) -> Any:
             "expected all weights inside. Load it yourself with onnx.load(path), which "
             "reads them, and pass the result."
         )
-    for info in (*model.graph.input, *model.graph.output):
+    kinds = [info.type for info in (*model.graph.input, *model.graph.output)]
+    kinds = [kind.tensor_type for kind in kinds if kind.HasField("tensor_type")]
+    free = [kind for kind in kinds if not kind.HasField("shape")]
+    for kind in free:
         # Programs run models that leave a shape open; the checker wants the field.
-        if info.type.HasField("tensor_type"):
-            info.type.tensor_type.shape.SetInParent()
+        kind.shape.SetInParent()
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError) as error:
         raise ValueError(_damaged(where, error)) from error
+    for kind in free:
+        kind.ClearField("shape")
     return model
 
 
@@ -89,23 +93,8 @@ def _tensors(message: Any) -> Iterator[Any]:
                 yield from _tensors(part)
 
 
-def constants_of(graph: Any) -> dict[str, Any]:
-    """Finds the tensors that the model itself holds, by name.
-
-    Example:
-      >>> constants_of(require_onnx("doc").GraphProto())
-      {}
-    """
-    found = {tensor.name: tensor for tensor in graph.initializer}
-    for node in graph.node:
-        for attribute in node.attribute:
-            if node.op_type == "Constant" and attribute.name == "value":
-                found[node.output[0]] = attribute.t
-    return found
-
-
 def dtype_of(where: str, tensor: Any) -> np.dtype:
-    """Dtype of a tensor, of those that recurrent operators and axes have.
+    """Dtype of a tensor, of those that recurrent operators, axes and flags have.
 
     Example:
       >>> onnx = require_onnx("doc")
@@ -120,6 +109,7 @@ def dtype_of(where: str, tensor: Any) -> np.dtype:
         types.BFLOAT16: "bfloat16",
         types.INT32: "int32",
         types.INT64: "int64",
+        types.BOOL: "bool",
     }
     if tensor.data_type not in names:
         raise ValueError(
@@ -141,9 +131,9 @@ def to_array(where: str, name: str, tensor: Any) -> np.ndarray:
     onnx = require_onnx(where)
     dtype, shape = dtype_of(where, tensor), tuple(tensor.dims)
     try:
-        if min(shape, default=1) < 1:
-            raise ValueError("a size is below 1")
-        return onnx.numpy_helper.to_array(tensor).astype(dtype)
+        if min(shape, default=0) < 0:
+            raise ValueError("a size is below 0")
+        return onnx.numpy_helper.to_array(tensor).astype(dtype, copy=False)
     except Exception as error:  # onnx lets through whatever its parts raise.
         raise ValueError(
             f"{where}: {name} is a tensor of shape {shape} that cannot be read "

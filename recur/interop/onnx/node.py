@@ -13,7 +13,9 @@ from recur.cells.gru import GRU
 from recur.cells.lstm import LSTM
 from recur.interop.onnx.activation import FORMS, OnnxActivation
 from recur.interop.onnx.cells import OnnxGRU, OnnxLSTM
-from recur.interop.onnx.model import to_array
+from recur.interop.onnx.known import Known
+from recur.interop.onnx.scope import Place, Scope
+from recur.interop.onnx.tensor import Tensor, UnclearError, compact
 from recur.interop.onnx.weights import Weights
 
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
@@ -27,30 +29,26 @@ ACTIVATIONS = {
 
 
 class Node:
-    """A recurrent node, the tensors that the model holds and what makes the others.
+    """A recurrent node, and what the model says of the tensors that it takes.
 
     Args:
       node: The ``NodeProto``.
-      facts: Values of its attributes by name.
-      constants: Tensors that the model holds, by name.
-      makers: Nodes of the graph by the names of their outputs.
+      scope: Where it stands.
+      known: What is known of the tensors of the model.
+      path: The names of the nodes around it, each with a slash behind it.
 
     Example:
       >>> from onnx import helper
-      >>> node = Node(helper.make_node("LSTM", ["X", "W", "R"], ["Y"]), {}, {}, {})
-      >>> node.name, node.input("W"), node.input("B")
+      >>> lstm = helper.make_node("LSTM", ["X", "W", "R"], ["Y"])
+      >>> graph = helper.make_graph([lstm], "graph", [], [])
+      >>> node = Node(lstm, Scope(graph), Known())
+      >>> node.name, node.input("W").name, node.input("B").name
       ('Y', 'W', '')
     """
 
-    def __init__(
-        self,
-        node: Any,
-        facts: dict[str, Any],
-        constants: dict[str, Any],
-        makers: dict[str, Any],
-    ) -> None:
-        self.node, self.kind = node, node.op_type
-        self.facts, self.constants, self.makers = facts, constants, makers
+    def __init__(self, node: Any, scope: Scope, known: Known, path: str = "") -> None:
+        self.node, self.kind, self.facts = node, node.op_type, scope.facts(node)
+        self.scope, self.known, self.path = scope, known, path
 
     @property
     def name(self) -> str:
@@ -62,24 +60,51 @@ class Node:
         """How errors open."""
         return f"from_onnx: {self.kind} node '{self.name}'"
 
-    def input(self, name: str) -> str:
-        """Name of the tensor at an input, empty if there is none."""
+    def input(self, name: str) -> Place:
+        """The tensor at an input, its name empty if there is none."""
         place = INPUTS.index(name)
-        return self.node.input[place] if place < len(self.node.input) else ""
+        given = self.node.input
+        return self.scope.find(given[place] if place < len(given) else "")
+
+    def tensor(self, name: str) -> Tensor:
+        """What is known of the tensor at an input."""
+        return self.known.tensor(self.input(name))
+
+    def maker(self, name: str) -> str:
+        """Says where what the model does not hold of an input comes from."""
+        for scope, source in self.known.sources(self.input(name)):
+            if source in scope.constants:
+                continue
+            if source in scope.makers:
+                return f"made by a {scope.makers[source].op_type} node"
+            whole = "model" if scope.outer is None else "graph that the node is in"
+            return f"an input of the {whole}"
+        return ""
 
     def constant(self, name: str) -> np.ndarray | None:
         """Value of an input that the model itself holds, None if there is no such."""
-        source = self.input(name)
-        if not source:
+        if not self.input(name).name:
             return None
-        if source in self.constants:
-            return to_array(self.where, name, self.constants[source])
-        maker = self.makers.get(source)
-        came = f"made by a {maker.op_type} node" if maker else "an input of the model"
+        tensor = self.tensor(name)
+        if tensor.values is not None and tensor.values.shape == tensor.shape:
+            return self.copied(name, tensor.values)
         raise ValueError(
-            f"{self.where}: {name} is {came}; expected a constant of the model. Fold "
+            f"{self.where}: {name} is {self.maker(name) or tensor.reason}; expected a "
+            "constant of the model, or one that other nodes only move or copy. Fold "
             "the constants of the model, or keep its weights as initializers."
         )
+
+    def copied(self, name: str, values: np.ndarray) -> np.ndarray:
+        """Checks that there is room for a value, which a model can repeat at will."""
+        repeated = compact(values).size < values.size
+        try:
+            self.known.room.take(values.size if repeated else 0)
+        except UnclearError as error:
+            raise ValueError(
+                f"{self.where}: {name} is {checks.describe(values)}, but {error}; "
+                "expected no more than it can hold. Export or download it again."
+            ) from error
+        return values
 
     @cached_property
     def direction(self) -> str:
@@ -178,6 +203,11 @@ class Node:
             raise ValueError(
                 f"{self.where}: W is {checks.describe(w)} and R {checks.describe(r)}; "
                 "expected three axes each. Export the model again."
+            )
+        if 0 in (*w.shape, *r.shape):
+            raise ValueError(
+                f"{self.where}: W is {checks.describe(w)} and R {checks.describe(r)}, "
+                "of which a size is below 1; expected numbers. Export the model again."
             )
         hidden_size, ways = r.shape[-1], self.ways
         self._one_of(

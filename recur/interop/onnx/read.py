@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from recur import checks
 from recur.compose.bidirectional import (
     Bidirectional,
     BidirectionalCarry,
@@ -14,8 +15,8 @@ from recur.compose.bidirectional import (
 )
 from recur.compose.stack import Stack
 from recur.interop.onnx.chain import nodes_of
-from recur.interop.onnx.initial import carries_of
-from recur.interop.onnx.model import load, to_array
+from recur.interop.onnx.initial import initial_of, lengths_of
+from recur.interop.onnx.model import load
 from recur.interop.onnx.node import Node
 from recur.interop.onnx.reversed import Reversed
 from recur.interop.onnx.weights import to_params
@@ -52,6 +53,7 @@ class OnnxLayer:
     carry: PyTree = None
     seq_lengths: Array | None = None
     time_major: bool = True
+    carry_source: str = ""
 
     def unroll(
         self, xs: Array, carry: PyTree = None, *, seq_lengths: Array | None = None
@@ -62,12 +64,30 @@ class OnnxLayer:
         axis. What is not given is taken from the model, and a carry that neither has
         is zero.
         """
-        batch = xs.shape[1 if self.time_major else 0]
-        carry = self.carry if carry is None else carry
-        carry = self.cell.init_carry((batch,)) if carry is None else carry
-        lengths = self.seq_lengths if seq_lengths is None else seq_lengths
+        batch = self._batch(xs)
+        carry = self._first_carry(batch) if carry is None else carry
+        held = _repeated(self.seq_lengths, batch)
+        lengths = held if seq_lengths is None else seq_lengths
         time = {"seq_lengths": lengths, "time_major": self.time_major}
         return unroll(self.cell, self.params, carry, xs, **time)
+
+    def _batch(self, xs: Array) -> int:
+        if not hasattr(xs, "shape") or len(xs.shape) != 3:
+            axes = "[T, B, I]" if self.time_major else "[B, T, I]"
+            raise ValueError(
+                f"OnnxLayer: xs is {checks.describe(xs)}; expected an array {axes}."
+            )
+        return xs.shape[1 if self.time_major else 0]
+
+    def _first_carry(self, batch: int) -> PyTree:
+        if self.carry is not None:
+            return _repeated(self.carry, batch)
+        if self.carry_source:
+            raise ValueError(
+                f"OnnxLayer: carry is None, and {self.carry_source}; expected the "
+                "first carry. Pass it to unroll, cell.init_carry((batch,)) for zeros."
+            )
+        return self.cell.init_carry((batch,))
 
 
 def from_onnx(
@@ -117,36 +137,47 @@ def from_onnx(
     """
     nodes = nodes_of(load("from_onnx", model), node)
     layers = [_layer(each) for each in nodes]
-    lengths = nodes[0].constants.get(nodes[0].input("sequence_lens"))
-    if lengths is not None:
-        lengths = jnp.asarray(to_array(nodes[0].where, "sequence_lens", lengths))
-    cells, params, carries = (tuple(part) for part in zip(*layers, strict=True))
-    rest = {"seq_lengths": lengths, "time_major": not nodes[0].batch_major}
+    cells, params, carries, sources = (
+        tuple(part) for part in zip(*layers, strict=True)
+    )
+    rest = {
+        "seq_lengths": lengths_of(nodes[0]),
+        "time_major": not nodes[0].batch_major,
+        "carry_source": next(filter(None, sources), ""),
+    }
     if len(nodes) == 1:
         return OnnxLayer(cells[0], params[0], carries[0], **rest)
-    carry = _filled(cells, carries)
+    carry = None if rest["carry_source"] else _filled(cells, carries)
     return OnnxLayer(Stack(cells), params, carry, **rest)
 
 
-def _layer(node: Node) -> tuple[Any, PyTree, PyTree]:
-    cells, carries = node.cells(), carries_of(node)
+def _layer(node: Node) -> tuple[Any, PyTree, PyTree, str]:
+    cells, (carries, source) = node.cells(), initial_of(node)
     pairs = zip(cells, node.weights, strict=True)
     params = jax.tree.map(jnp.asarray, [to_params(cell, w) for cell, w in pairs])
     if node.ways == 2:
         carry = None if carries is None else BidirectionalCarry(*carries)
-        return Bidirectional(*cells), BidirectionalParams(*params), carry
+        return Bidirectional(*cells), BidirectionalParams(*params), carry, source
     cell = Reversed(cells[0]) if node.direction == "reverse" else cells[0]
-    return cell, params[0], None if carries is None else carries[0]
+    return cell, params[0], None if carries is None else carries[0], source
 
 
 def _filled(cells: tuple[Any, ...], carries: tuple[PyTree, ...]) -> PyTree:
     """Carries of a stack of which the model holds all, some or none."""
-    held = jax.tree.leaves(carries)
+    held = [len(leaf) for leaf in jax.tree.leaves(carries)]
     if not held:
         return None
-    batch_shape = held[0].shape[:1]
     pairs = zip(cells, carries, strict=True)
-    return tuple(c.init_carry(batch_shape) if s is None else s for c, s in pairs)
+    carry = tuple(c.init_carry((1,)) if s is None else s for c, s in pairs)
+    return _repeated(carry, max(held))
+
+
+def _repeated(carry: PyTree, batch: int) -> PyTree:
+    """Repeats what the model repeats over the batch."""
+    return jax.tree.map(
+        lambda a: jnp.broadcast_to(a, (batch, *a.shape[1:])) if len(a) == 1 else a,
+        carry,
+    )
 
 
 __all__ = ["OnnxLayer", "from_onnx"]
