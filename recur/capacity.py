@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from recur.types import DTypeLike
 
@@ -99,7 +99,7 @@ def check_array(where: str, shape: tuple[int, ...], dtype: DTypeLike) -> None:
     if not all(isinstance(n, (int, np.integer)) for n in shape):
         return  # A symbolic size has no value yet.
     needed = math.prod(map(int, shape)) * np.dtype(dtype).itemsize
-    if needed < LEAST or isinstance(jnp.zeros(()), jax.core.Tracer):
+    if needed < LEAST or isinstance(jnp.zeros(()), Tracer):
         return
     if next(iter(jnp.zeros(()).devices())).platform == "cpu":
         shown = f"{np.dtype(dtype)}[{', '.join(map(str, shape))}]"

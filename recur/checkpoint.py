@@ -14,7 +14,12 @@ T = TypeVar("T")
 
 
 class NotSaved(OSError):
-    """A checkpoint could not be written; those before it are as they were."""
+    """A checkpoint could not be written; those before it are as they were.
+
+    Example:
+      >>> issubclass(NotSaved, OSError)
+      True
+    """
 
 
 class Checkpoints:

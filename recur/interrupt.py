@@ -58,13 +58,23 @@ def install() -> None:
     """Makes Ctrl-C end the process by :data:`on_stop`.
 
     A signal that is ignored, as ``nohup`` asks, or handled already stays so.
+
+    Example:
+      >>> before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+      >>> install()
+      >>> signal.signal(signal.SIGINT, before) is signal.SIG_IGN
+      True
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, on_stop)
 
 
 def ignore() -> None:
-    """Lets Ctrl-C do nothing from here on: all is written, and only the exit left."""
+    """Lets Ctrl-C do nothing from here on: all is written, and only the exit left.
+
+    Example:
+      >>> ignore()  # No command is running here.
+    """
     if signal.getsignal(signal.SIGINT) is on_stop:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 

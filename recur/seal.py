@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from recur.types import PyTree
@@ -22,7 +23,7 @@ def state_digest(state: PyTree) -> str:
     digest = hashlib.sha256()
     for path, leaf in jax.tree.leaves_with_path(state):
         kind = getattr(leaf, "dtype", None)
-        if kind is not None and jax.dtypes.issubdtype(kind, jax.dtypes.prng_key):
+        if kind is not None and jnp.issubdtype(kind, jax.dtypes.prng_key):
             leaf = jax.random.key_data(leaf)
         array = np.asarray(leaf)
         head = f"{jax.tree_util.keystr(path)} {kind} {array.dtype} {array.shape}\n"
@@ -60,7 +61,12 @@ def make_seal(*, step: int, run: str, state: PyTree, facts: Any) -> dict[str, An
 
 
 def is_whole(seal: Any) -> bool:
-    """Whether a seal is as :func:`make_seal` made it."""
+    """Whether a seal is as :func:`make_seal` made it.
+
+    Example:
+      >>> is_whole({"step": 3}), is_whole("seal")
+      (False, False)
+    """
     if not isinstance(seal, dict):
         return False
     parts = {name: value for name, value in seal.items() if name != "whole"}

@@ -43,7 +43,13 @@ def _within(text: str, encoding: str | None) -> str:
 
 
 def give_up(stream: TextIO) -> None:
-    """Sends what a stream still holds, and all that follows, nowhere."""
+    """Sends what a stream still holds, and all that follows, nowhere.
+
+    Example:
+      >>> import tempfile
+      >>> with tempfile.TemporaryFile("w") as file:
+      ...     give_up(file)
+    """
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
@@ -51,11 +57,14 @@ def give_up(stream: TextIO) -> None:
 
 
 def flush() -> None:
-    """Writes out both streams; what cannot be written is given up."""
-    for stream in (sys.stdout, sys.stderr):
+    """Writes out both streams; what cannot be written is given up.
+
+    Example:
+      >>> flush()
+    """
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
-            if stream is not None:
-                stream.flush()
+            stream.flush()
         except (OSError, ValueError):
             give_up(stream)
 
