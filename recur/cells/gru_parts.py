@@ -207,7 +207,7 @@ def _gates(t: Array) -> tuple[Array, Array]:
 
 def _over_gates(a: Array) -> Array:
     """Sums over the gates: not a sum of slices, whose transpose is a slow copy."""
-    return a.reshape(*a.shape[:-1], 3, -1).sum(axis=-2)
+    return a.reshape(*a.shape[:-1], 3, a.shape[-1] // 3).sum(axis=-2)
 
 
 def _mix(h_tm1: Array, t: Array, n: Array) -> tuple[Array, Array]:
