@@ -1,5 +1,6 @@
 """Step functions: what counts as one, and what a roll asks of it."""
 
+import inspect
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
@@ -74,8 +75,16 @@ def cell_of(step: Any) -> Any:
     """
     if isinstance(step, StepTransform):
         return cell_of(step.inner)
-    makes = isinstance(step, Layer) and callable(getattr(step, "init_carry", None))
-    return step if makes or isinstance(step, Cell) else None
+    members = ["init_carry"] if isinstance(step, Layer) else _CELL
+    return step if all(_has(step, name) for name in members) else None
+
+
+_CELL = ("init", "init_carry", "output_size", "step")
+
+
+def _has(step: Any, name: str) -> bool:
+    # Without asking for it: a property of somebody's may do anything.
+    return inspect.getattr_static(step, name, None) is not None
 
 
 def step_of(where: str, step: Any) -> Any:

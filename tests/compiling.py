@@ -1,31 +1,46 @@
 """How the programs of tests are compiled: quickly, and each of them once."""
 
 import os
-from functools import wraps
+from functools import cache, wraps
 from tempfile import TemporaryDirectory
 
 import jax
 import pytest
 from jax._src import compiler
 
-# Older code generators of XLA's, which take half the time, in one thread.
-OLDER = [
-    ("xla_cpu_use_fusion_emitters", False),
-    ("xla_cpu_parallel_codegen_split_count", 1),
-]
 get_compile_options = compiler.get_compile_options
+
+
+@cache
+def older_generators():
+    """Options for older code generators, which take half the time, in one thread.
+
+    Those that this version of the compiler has.
+    """
+    options = {"xla_cpu_use_fusion_emitters": False}
+    options["xla_cpu_parallel_codegen_split_count"] = 1
+    return [item for item in options.items() if _is_known(*item)]
+
+
+def _is_known(name, value):
+    try:
+        jax.jit(lambda: 0).lower().compile(compiler_options={name: value})
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
 
 
 @wraps(get_compile_options)
 def quick_compile_options(*args, **kwargs):
     """Adds options that jax has no setting for."""
     options = get_compile_options(*args, **kwargs)
-    options.env_option_overrides = [*options.env_option_overrides, *OLDER]
+    options.env_option_overrides = [*options.env_option_overrides, *older_generators()]
     return options
 
 
 def optimise_little(little=True):
     """Compiles what comes from now on in a fifth of the time, or as ever."""
+    older_generators()  # Asked of the compiler before it is told to use them.
     jax.config.update("jax_disable_most_optimizations", little)
     chosen = quick_compile_options if little else get_compile_options
     compiler.get_compile_options = chosen
@@ -57,7 +72,8 @@ def as_users_fuse():
 @pytest.fixture
 def quick_processes(monkeypatch):
     """Lets the processes that a test starts compile as quickly as tests do."""
-    switches = (f"--{name}={str(value).lower()}" for name, value in OLDER)
+    options = older_generators()
+    switches = (f"--{name}={str(value).lower()}" for name, value in options)
     monkeypatch.setenv("XLA_FLAGS", " ".join(switches))
     monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 

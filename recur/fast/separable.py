@@ -18,10 +18,10 @@ _ENTRYWISE = """
 abs acos acosh add add_any and asin asinh atan atan2 atanh bessel_i0e bessel_i1e
 bitcast_convert_type cbrt ceil clamp clz complex conj convert_element_type copy copy_p
 cos cosh digamma div eq erf erf_inv erfc exp exp2 expm1 floor ge gt imag integer_pow
-is_finite le lgamma log log1p logistic lt max min mul ne neg nextafter not or
-population_count pow real reduce_precision rem round rsqrt select_n shift_left
-shift_right_arithmetic shift_right_logical sign sin sinh sqrt square stop_gradient sub
-tan tanh xor
+is_finite le lgamma log log1p log2 logistic lt max min mul ne neg nextafter not
+one_minus_square or population_count pow real reduce_precision rem round rsqrt select_n
+shift_left shift_right_arithmetic shift_right_logical sign sin sinh sqrt square
+stop_gradient sub tan tanh xor
 """
 _SHAPE = """
 broadcast_in_dim broadcast_to concatenate dynamic_slice dynamic_update_slice

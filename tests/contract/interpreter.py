@@ -118,8 +118,17 @@ def _closed(jaxpr: Any) -> Any:
     return jaxpr if isinstance(jaxpr, core.ClosedJaxpr) else core.ClosedJaxpr(jaxpr, ())
 
 
+def _counts(params: Any) -> tuple[int, int]:
+    """How many operands of a scan are constants and how many its carry."""
+    if "num_carry" in params:
+        return params["num_consts"], params["num_carry"]
+    # Since jax 0.12 they come as trees.
+    consts, carry, _ = params["ft_in"].unpack()
+    return len(consts.vals), len(carry.vals)
+
+
 def _scan(params: Any, *args: Any) -> list[Any]:
-    fixed, moving = params["num_consts"], params["num_carry"]
+    fixed, moving = _counts(params)
     consts, carry = list(args[:fixed]), list(args[fixed : fixed + moving])
     xs, length, body = args[fixed + moving :], params["length"], params["jaxpr"]
     shapes = [v.aval for v in body.jaxpr.outvars[moving:]]
