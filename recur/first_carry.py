@@ -19,8 +19,9 @@ def first_carries(
     reset_carry: PyTree,
     *,
     time_major: bool,
+    seq_lengths: Any = None,
+    mask: Any = None,
     reset: Any = None,
-    **flags: Any,
 ) -> tuple[PyTree, PyTree]:
     """Lets a cell make what was left out, from its params: ``(carry, reset_carry)``.
 
@@ -39,8 +40,8 @@ def first_carries(
     if cell is None:
         return carry, reset_carry
     if carry is None:
-        every = (*flags.values(), reset)
-        batch_shape = _batch_shape(where, xs, every, time_major=time_major)
+        flags = seq_lengths, mask, reset
+        batch_shape = _batch_shape(where, xs, *flags, time_major=time_major)
         carry = cell.init_carry(batch_shape, params=params)
     if reset is not None and reset_carry is None:
         reset_carry = _like(cell.init_carry(params=params), carry)
@@ -48,13 +49,12 @@ def first_carries(
 
 
 def _batch_shape(
-    where: str, xs: PyTree, flags: tuple[Any, ...], *, time_major: bool
+    where: str, xs: PyTree, seq_lengths: Any, mask: Any, reset: Any, *, time_major: bool
 ) -> tuple[int, ...]:
     axis = 0 if time_major else 1
-    seq_lengths, *others = flags
     if seq_lengths is not None:
         return np.shape(seq_lengths)  # A list will do.
-    found = next((a for a in others if a is not None), None)
+    found = reset if mask is None else mask
     if found is None:
         leaves = jax.tree.leaves(xs)
         if len(leaves) != 1:

@@ -9,7 +9,7 @@ import numpy as np
 from jax.core import Tracer
 
 from recur import checks
-from recur.padding import donors, lend_rows, tree_where
+from recur.padding import donors, fill_from, lend_rows, tree_where
 from recur.sequences import num_steps as steps_of
 from recur.types import Array, PyTree
 
@@ -97,18 +97,31 @@ def _valid(
     return within if valid is None else valid & within
 
 
-def make_starts(flags: Flags, anew: PyTree, carry: PyTree, *, reverse: bool) -> Starts:
-    """Says what carries steps start from that do not start from the last.
+def guard_invalid(
+    flags: Flags, anew: PyTree, carry: PyTree, xs: PyTree, *, reverse: bool
+) -> tuple[PyTree, Starts]:
+    """Says what steps are run on that do not count, and what they start from.
 
-    One that does not count starts where the first of its row does that counts, and is
-    run on the input of that, so that it is finite where that is.
+    The input of the first of their row that counts, and the carry that it starts from,
+    so that they are finite where that is.
+
+    Returns:
+      ``(xs, starts)``.
+
+    Example:
+      >>> flags = Flags(jnp.array([True, False]), None)
+      >>> xs, starts = guard_invalid(
+      ...     flags, None, jnp.float32(7), jnp.array([2.0, 0.0]), reverse=False)
+      >>> xs, float(starts.invalid)
+      (Array([2., 2.], dtype=float32), 7.0)
     """
     if flags.valid is None or not flags.valid.shape[0]:
-        return Starts(anew, None if flags.valid is None else carry)
+        return xs, Starts(anew, None)
     lenders = donors(flags.valid, reverse=reverse)
     if flags.reset is not None and not reverse:
         carry = tree_where(jnp.any(lenders.first & flags.reset, 0), anew, carry)
-    return Starts(anew, lend_rows(lenders, carry))
+    xs = fill_from(lenders, flags.valid, xs)
+    return xs, Starts(anew, lend_rows(lenders, carry))
 
 
 def steer(flags: Flags, starts: Starts, *, reverse: bool) -> Callable:

@@ -110,7 +110,18 @@ def fill_invalid(valid: Array | None, tree: PyTree, *, reverse: bool = False) ->
     """
     if valid is None or not valid.shape[0]:
         return tree
-    lent = lend(donors(valid, reverse=reverse), tree)
+    return fill_from(donors(valid, reverse=reverse), valid, tree)
+
+
+def fill_from(lenders: Donors, valid: Array, tree: PyTree) -> PyTree:
+    """Does what :func:`fill_invalid` does, for lenders that are known.
+
+    Example:
+      >>> valid = jnp.array([True, False])
+      >>> fill_from(donors(valid, reverse=False), valid, jnp.array([2.0, jnp.nan]))
+      Array([2., 2.], dtype=float32)
+    """
+    lent = lend(lenders, tree)
     return map_numbers(lambda a, b: tree_where(valid, a, b[None]), tree, lent)
 
 

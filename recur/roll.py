@@ -11,11 +11,10 @@ from recur.fast.choice import Implementation, check_implementation, take_apart
 from recur.fast.chunks import Walk, chunked_roll
 from recur.fast.parts import Parts
 from recur.first_carry import first_carries
-from recur.flags import Flags, Starts, make_flags, make_starts, steer
+from recur.flags import Flags, Starts, guard_invalid, make_flags, steer
 from recur.identity import Programs
 from recur.memory import Memory, segment_steps, through_segments
 from recur.outputs import InvalidYs, check_invalid_ys, hold_outputs
-from recur.padding import fill_invalid
 from recur.sequences import num_steps, swap_time_batch
 from recur.series import check_series, constant, fill_series, split_series
 from recur.steps import checked_step, rolls_itself, step_of
@@ -127,18 +126,13 @@ def unroll(
     flags |= {"reset_carry": reset_carry, "time_major": time_major}
     options: dict[str, Any] = {"reverse": reverse, "scan_unroll": scan_unroll}
     options["implementation"] = implementation
-    roll = _roll_layer if rolls_itself(step) else _roll_step
-    sizes_of: dict[str, Any] = {"length": length, "memory": memory}
-    carry, ys = roll(step, params, carry, xs, **sizes_of, **flags, **options)
+    options |= {"length": length, "memory": memory}
+    layer: Any = step
+    roll = layer.unroll if rolls_itself(step) else partial(_roll_step, step)
+    carry, ys = roll(params, carry, xs, **flags, **options)
     if invalid_ys == "hold":
         ys = hold_outputs(ys, xs, reverse=reverse, **flags)
     return carry, ys
-
-
-def _roll_layer(
-    layer: Any, params: PyTree, carry: PyTree, xs: PyTree, **time: Any
-) -> tuple[PyTree, PyTree]:
-    return layer.unroll(params, carry, xs, **time)
 
 
 def _roll_step(
@@ -185,8 +179,7 @@ def _roll(
     scan_unroll: int,
 ) -> tuple[PyTree, PyTree]:
     xs = xs if time_major else swap_time_batch(xs)
-    xs = fill_invalid(flags.valid, xs, reverse=reverse)
-    starts = make_starts(flags, anew, carry, reverse=reverse)
+    xs, starts = guard_invalid(flags, anew, carry, xs, reverse=reverse)
     params = fill_series(flags.valid, params, reverse=reverse)
     rest, xs, whole = _with_series(checked_step("unroll", step), params, xs)
     parts, x = None, _one_input(xs, length)

@@ -7,8 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recur.first_carry import first_carries
-from recur.flags import make_flags, make_starts, steer
-from recur.padding import fill_invalid
+from recur.flags import guard_invalid, make_flags, steer
 from recur.sequences import num_steps, swap_time_batch
 from recur.series import check_series, fill_series, split_series
 from recur.steps import checked_step, step_of
@@ -70,8 +69,7 @@ def static_unroll(
     flags |= {"reset_carry": reset_carry, "time_major": time_major}
     seen, anew = make_flags(where, carry, xs, length, **flags)
     xs = xs if time_major else swap_time_batch(xs)
-    xs = fill_invalid(seen.valid, xs, reverse=reverse)
-    starts = make_starts(seen, anew, carry, reverse=reverse)
+    xs, starts = guard_invalid(seen, anew, carry, xs, reverse=reverse)
     params = fill_series(seen.valid, params, reverse=reverse)
     series, params_at = split_series(params)
 

@@ -128,9 +128,8 @@ def _tangent(
         first = jax.tree.map(lambda a: a[number[0]], entering)
         chunk = Chunk(xs, _entering(first, met, 1, reverse=reverse), kept, met)
     linear = parts.linearize(weights, dweights, chunk, dxs)
-    moving = dstarts._replace(
-        invalid=None
-    )  # Linear in all tangents, so never singular.
+    # What is linear is singular nowhere, whatever it starts from.
+    moving = dstarts._replace(invalid=None)
 
     def body(dcarry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
         linear, flags = inputs

@@ -6,13 +6,14 @@ and not every operation has a rule by which it is mapped or transposed. What is 
 listed stays in the plain scan.
 """
 
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.extend import core
 
-from recur.fast.tangents import has_tangent
+from recur.fast.tangents import has_tangent, push_forward
 
 _ENTRYWISE = """
 abs acos acosh add add_any and asin asinh atan atan2 atanh bessel_i0e bessel_i1e
@@ -91,18 +92,10 @@ def _has_rule(jaxpr: Any) -> bool:
 
 
 def _pushed_forward(closed: Any) -> Any:
-    moving = [n for n, a in enumerate(closed.in_avals) if has_tangent(a)]
-
-    def push(leaves: list[Any], tangents: list[Any]) -> Any:
-        def function(*values: Any) -> Any:
-            new = dict(zip(moving, values, strict=True))
-            full = [new.get(n, a) for n, a in enumerate(leaves)]
-            return core.jaxpr_as_fun(closed)(*full)
-
-        return jax.jvp(function, [leaves[n] for n in moving], tangents)
-
-    along = [closed.in_avals[n] for n in moving]
-    return jax.make_jaxpr(push)(list(closed.in_avals), along).jaxpr
+    at = list(closed.in_avals)
+    along = [a if has_tangent(a) else None for a in at]
+    push = partial(push_forward, core.jaxpr_as_fun(closed))
+    return jax.make_jaxpr(push)(at, along).jaxpr
 
 
 def _draws_otherwise(v: Any) -> bool:

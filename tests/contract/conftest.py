@@ -1,7 +1,5 @@
 """Every law runs on every row, by each way to roll."""
 
-import gc
-
 import pytest
 
 import recur
@@ -36,14 +34,3 @@ def case(request, monkeypatch):
     monkeypatch.setattr(sizes, "ONWARD", 0)
     monkeypatch.setattr(sizes, "even_steps", min)
     return row
-
-
-@pytest.fixture(autouse=True, scope="session")
-def little_garbage():
-    """Tracing leaves much garbage; looking for it seldom saves a tenth of the time."""
-    often = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(10**5, 50, 100)
-    yield
-    gc.set_threshold(*often)
-    gc.unfreeze()
