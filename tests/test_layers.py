@@ -33,7 +33,14 @@ LAYERS = [
 # Of each list, a module may see those before it.
 INTEROP = (
     *("foreign", "weights", "gates", "holds", "network", "uniform", "tensor_file"),
-    *("torch_state", "torch_source", "haiku_cores", "keras_layers", "nnx_modules"),
+    *(
+        "torch_state",
+        "torch_module",
+        "torch_source",
+        "haiku_cores",
+        "keras_layers",
+        "nnx_modules",
+    ),
     *("torch", "keras", "flax_linen", "flax_nnx", "haiku", "equinox", "cudnn"),
 )
 ONNX = (

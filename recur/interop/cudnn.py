@@ -16,7 +16,7 @@ from recur.interop.gates import Params, TwoBiases, merge_biases, split_biases
 from recur.interop.holds import Holds
 from recur.interop.network import both_ways, cell_of, on_top
 from recur.interop.uniform import stack_carries, uniform_layers, unstack_carries
-from recur.interop.weights import as_weight
+from recur.interop.weights import as_weight, own
 from recur.types import Array, PyTree
 
 CUDNN = Holds("jax.experimental.rnn", kinds=(LSTM,))
@@ -67,15 +67,15 @@ def from_cudnn(
         checks.check_size(where, name, size)
     weights = as_weight(where, "weights", weights)
     ways = 2 if bidirectional else 1
-    shapes = _shapes(input_size, hidden_size, num_layers, ways)
-    count = sum(map(math.prod, shapes))
+    count = _count(input_size, hidden_size, num_layers, ways)
     if weights.shape != (count,):
         raise ValueError(
             f"{where}: weights is {describe(weights)}; expected the shape ({count},) "
             f"for {num_layers} layers and {ways} directions. Pass the sizes that the "
             "vector was made with."
         )
-    pairs = [(cell_of(params), params) for params in _params(weights, shapes)]
+    shapes = _shapes(input_size, hidden_size, num_layers, ways)
+    pairs = [(cell_of(params), params) for params in _params(own(weights), shapes)]
     if not bidirectional:
         return on_top(where, pairs)
     layers = zip(pairs[::2], pairs[1::2], strict=True)
@@ -151,6 +151,12 @@ def carry_to_cudnn(cell: Any, carry: PyTree) -> tuple[Array, Array]:
       (2, 3, 5)
     """
     return stack_carries("carry_to_cudnn", cell, carry)
+
+
+def _count(input_size: int, hidden_size: int, num_layers: int, ways: int) -> int:
+    columns = [input_size, *[ways * hidden_size] * min(num_layers - 1, 1)]
+    first, *others = (ways * 4 * hidden_size * (n + hidden_size + 2) for n in columns)
+    return first + sum(others) * (num_layers - 1)
 
 
 def _shapes(

@@ -17,7 +17,7 @@ from recur.checks import describe
 from recur.interop.foreign import loaded, require
 from recur.interop.holds import Holds
 from recur.interop.network import cell_of, layers_of, on_top
-from recur.interop.weights import as_weight, check_rank, check_weights, check_zero
+from recur.interop.weights import as_weight, check_rank, check_zero, take_weights
 from recur.types import Array, PyTree
 
 EQUINOX = Holds("equinox.nn", kinds=(LSTM, GRU))
@@ -106,8 +106,7 @@ def _arrays(where: str, cell: Any, *, gates: int) -> dict[str, Array]:
     fused, input_size = arrays["weight_ih"].shape
     shapes = {"weight_ih": (fused, input_size), "weight_hh": (fused, fused // gates)}
     shapes |= {"bias": (fused,), "bias_n": (fused // gates,)}
-    check_weights(where, arrays, {name: shapes[name] for name in names})
-    return arrays
+    return take_weights(where, arrays, {name: shapes[name] for name in names})
 
 
 def _to_cell(eqx: Any, params: LSTMParams | GRUParams, *, use_bias: bool) -> Any:

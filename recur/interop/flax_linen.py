@@ -25,7 +25,7 @@ from recur.interop.network import (
     layers_of,
     on_top,
 )
-from recur.interop.weights import as_weight, check_rank, check_weights
+from recur.interop.weights import as_weight, check_rank, take_weights
 from recur.types import Activation, Array, PyTree
 
 LINEN = Holds("flax.linen")
@@ -44,6 +44,9 @@ FIELDS: dict[type[Params], dict[str, list[str]]] = {
     ElmanParams: {"w_ih": ["i.kernel"], "w_hh": ["h.kernel"], "b": ["i.bias"]},
 }
 """The dense layers that each field of ours is fused of."""
+
+WRAPS = 4
+"""Dictionaries of one entry taken off: one that holds itself has no end."""
 
 
 def from_linen(
@@ -119,18 +122,22 @@ def to_linen(cell: Any, params: PyTree) -> Any:
 
 def _from_layer(where: str, params: Any, activation: Activation) -> tuple[Any, PyTree]:
     params = _inside(where, params)
-    if set(params) == {"forward_rnn", "backward_rnn"}:
-        forward = _from_layer(where, params["forward_rnn"], activation)
-        return both_ways(
-            forward, _from_layer(where, params["backward_rnn"], activation)
-        )
-    ours = _from_cell(where, params)
+    if set(params) != {"forward_rnn", "backward_rnn"}:
+        return _from_way(where, params, activation)
+    ways = (params["forward_rnn"], params["backward_rnn"])
+    forward, backward = (_from_way(where, way, activation) for way in ways)
+    return both_ways(forward, backward)
+
+
+def _from_way(where: str, params: Any, activation: Activation) -> tuple[Any, PyTree]:
+    ours = _from_cell(where, _inside(where, params))
     return cell_of(ours, activation=activation), ours
 
 
 def _inside(where: str, params: Any) -> Mapping[str, Any]:
-    while isinstance(params, Mapping) and set(params) in ({"params"}, {"cell"}):
-        (params,) = params.values()
+    for _ in range(WRAPS):
+        if isinstance(params, Mapping) and set(params) in ({"params"}, {"cell"}):
+            (params,) = params.values()
     if not isinstance(params, Mapping):
         raise TypeError(
             f"{where}: params has {describe(params)}; expected a dictionary of dense "
@@ -154,7 +161,7 @@ def _from_cell(where: str, params: Mapping[str, Any]) -> Params:
         for field, names in fields.items()
         for name in names
     }
-    check_weights(where, arrays, shapes)
+    arrays = take_weights(where, arrays, shapes)
     fused = {
         field: jnp.concatenate([arrays[name] for name in names], axis=-1)
         for field, names in fields.items()

@@ -10,7 +10,7 @@ from recur.cells.gru import GRUParams, gru_flip_update
 from recur.cells.lstm import LSTMParams
 from recur.checks import describe
 from recur.interop.gates import Params, cut, fuse, reorder
-from recur.interop.weights import as_weight, check_rank, check_weights
+from recur.interop.weights import as_weight, check_rank, take_weights
 from recur.types import Array
 
 
@@ -57,7 +57,7 @@ def _lstm(where: str, weights: dict[str, Array]) -> LSTMParams:
             f"{where}: w is {describe(weights['w'])}; expected [I + H, 4H], as hk.LSTM "
             "has it. Name the core, if this is none."
         )
-    check_weights(where, weights, {"w": (rows, fused), "b": (fused,)})
+    weights = take_weights(where, weights, {"w": (rows, fused), "b": (fused,)})
     w_ih, w_hh = jnp.split(reorder(weights["w"], "igfo", "ifgo"), [rows - hidden_size])
     b = cut(weights["b"], "igfo")
     return LSTMParams(w_ih, w_hh, fuse(b | {"f": b["f"] + 1}, "ifgo"))
@@ -69,7 +69,7 @@ def _gru(where: str, weights: dict[str, Array]) -> GRUParams:
     input_size, hidden_size = weights["w_i"].shape[0], weights["w_h"].shape[0]
     fused = 3 * hidden_size
     shapes = {"w_i": (input_size, fused), "w_h": (hidden_size, fused), "b": (fused,)}
-    check_weights(where, weights, shapes)
+    weights = take_weights(where, weights, shapes)
     w_ih, w_hh, b = (reorder(weights[name], "zrn", "rzn") for name in shapes)
     return gru_flip_update(GRUParams(w_ih, w_hh, b, None))
 
@@ -85,6 +85,7 @@ def _vanilla_rnn(
     shapes |= {"linear_1/w": (hidden_size, hidden_size)}
     if "b" in hidden:
         shapes["linear_1/b"] = (hidden_size,)
-    check_weights(where, arrays, shapes)
-    b = inputs["b"] + hidden["b"] if "b" in hidden else inputs["b"]
-    return ElmanParams(inputs["w"], hidden["w"], b)
+    arrays = take_weights(where, arrays, shapes)
+    b = arrays["linear/b"]
+    b = b + arrays["linear_1/b"] if "linear_1/b" in arrays else b
+    return ElmanParams(arrays["linear/w"], arrays["linear_1/w"], b)

@@ -12,7 +12,7 @@ from recur.cells.lstm import LSTMParams
 from recur.checks import describe
 from recur.interop.gates import Params, TwoBiases, merge_biases, reorder
 from recur.interop.network import both_ways, cell_of, on_top
-from recur.interop.weights import as_weight, check_rank, check_weights
+from recur.interop.weights import as_weight, check_rank, take_weights
 from recur.types import Activation, Array, PyTree
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -127,7 +127,7 @@ def _params(
     rows = (2,) if reset_after else ()
     shapes = {"kernel": (input_size, fused), "recurrent_kernel": (hidden_size, fused)}
     shapes |= {"bias": (*rows, fused)} if "bias" in arrays else {}
-    check_weights(where, arrays, shapes)
+    arrays = take_weights(where, arrays, shapes)
     order = ("zrn", "rzn") if kind is GRUParams else ("", "")
     w_ih, w_hh = (reorder(arrays[name], *order) for name in (*shapes,)[:2])
     b = arrays.get("bias", jnp.zeros((*rows, fused), w_ih.dtype))

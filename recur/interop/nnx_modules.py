@@ -11,7 +11,7 @@ from recur.cells.lstm import LSTMParams
 from recur.checks import describe
 from recur.interop.gates import Params, TwoBiases, merge_biases
 from recur.interop.network import both_ways, cell_of
-from recur.interop.weights import as_weight, check_rank, check_weights
+from recur.interop.weights import as_weight, check_rank, take_weights
 from recur.types import Array, PyTree
 
 
@@ -100,7 +100,7 @@ def _params(where: str, kind: type[Params], layers: dict[str, Any]) -> Params:
     check_rank(where, "h.kernel", arrays["h.kernel"], 2)
     fused = arrays["h.kernel"].shape[0] * {LSTMParams: 4, GRUParams: 3}.get(kind, 1)
     shapes = {name: (*w.shape[:-1], fused) for name, w in arrays.items()}
-    check_weights(where, arrays, shapes)
+    arrays = take_weights(where, arrays, shapes)
     zeros = jnp.zeros_like(arrays["i.kernel"][0])
     biases = (arrays.get(f"{side}.bias", zeros) for side in "ih")
     return merge_biases(

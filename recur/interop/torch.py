@@ -20,6 +20,7 @@ from recur.interop.network import both_ways, cell_of, on_top
 from recur.interop.torch_source import find_weights, tensor_weight, to_tensor
 from recur.interop.torch_state import check_layers, entries, suffixes, two_biases
 from recur.interop.uniform import stack_carries, uniform_layers, unstack_carries
+from recur.interop.weights import own
 from recur.types import Activation, PyTree
 
 NONLINEARITIES: dict[str, Activation] = {"tanh": jnp.tanh, "relu": jax.nn.relu}
@@ -73,6 +74,7 @@ def from_torch(
     arrays = {name: tensor_weight(where, name, w) for name, w in found.items()}
     layers = suffixes(where, arrays)
     kind = KINDS[check_layers(where, arrays, layers)]
+    arrays = {name: own(w) for name, w in arrays.items()}
     activation = jnp.tanh
     if kind is ElmanParams:
         activation = _activation(where, told, nonlinearity)

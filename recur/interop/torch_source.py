@@ -7,15 +7,10 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from recur.checks import describe
 from recur.interop.foreign import loaded, require
 from recur.interop.tensor_file import read_safetensors
-from recur.interop.torch_state import (
-    find_prefix,
-    module_names,
-    names_under,
-    the_only,
-)
+from recur.interop.torch_module import read_module
+from recur.interop.torch_state import check_no_checkpoint, find_prefix, names_under
 from recur.interop.weights import as_weight
 from recur.types import Array
 
@@ -37,39 +32,20 @@ def find_weights(
         return {name: start + name for name in names_under(where, names, start)}
 
     if isinstance(source, Mapping):
+        check_no_checkpoint(where, source)
         return {name: source[n] for name, n in choose(source).items()}, None
     if isinstance(source, (str, os.PathLike)):
         return read_safetensors(where, source, choose), None
-    module = _find_module(where, source, prefix)
-    weights = {name: getattr(module, name) for name in module_names(module)}
-    return weights, getattr(module, "nonlinearity", None)
-
-
-def _find_module(where: str, source: Any, prefix: str | None) -> Any:
-    torch = loaded("torch")
-    if torch is None or not isinstance(source, torch.nn.Module):
-        raise TypeError(
-            f"{where}: source is {describe(source)}; expected a torch module, a "
-            "state_dict, or the path of a .safetensors file."
-        )
-    kinds = torch.nn.RNNBase, torch.nn.RNNCellBase
-    found = {f"{n}." if n else "": m for n, m in source.named_modules()}
-    found = {start: m for start, m in found.items() if isinstance(m, kinds)}
-    if not found:
-        raise TypeError(
-            f"{where}: source is {describe(source)}; expected a torch.nn.RNN, LSTM, "
-            "GRU or one of their cells, or a module with one inside."
-        )
-    return found[the_only(where, found, prefix)]
+    return read_module(where, source, prefix)
 
 
 def tensor_weight(where: str, name: str, value: Any) -> Array:
-    """Makes a JAX array of a tensor or array.
+    """Gives a tensor as an array on its memory, and an array as it came.
 
     Example:
       >>> import torch
       >>> tensor_weight("doc", "w", torch.ones(2, dtype=torch.bfloat16))
-      Array([1, 1], dtype=bfloat16)
+      array([1, 1], dtype=bfloat16)
     """
     torch = loaded("torch")
     if torch is not None and isinstance(value, torch.Tensor):
@@ -79,7 +55,7 @@ def tensor_weight(where: str, name: str, value: Any) -> Array:
 
 def _to_numpy(where: str, name: str, torch: Any, tensor: Any) -> np.ndarray:
     try:
-        tensor = tensor.detach().cpu().contiguous()
+        tensor = tensor.detach().cpu()
         if tensor.dtype == torch.bfloat16:  # NumPy has the type only by its bits.
             return tensor.view(torch.int16).numpy().view(jnp.bfloat16)
         return tensor.numpy()

@@ -15,6 +15,11 @@ NAME = re.compile(
 )
 """Of an entry: which weight, which layer and direction. Cells have no layer."""
 
+MADE = re.compile(
+    rf"((?:.*\.)?)(?:parametrizations\.(?:{NAME.pattern})\..*|(?:{NAME.pattern})_(?!reverse$)[a-z]+)"
+)
+"""Of an entry that a weight is made of: under which module."""
+
 
 def find_prefix(where: str, names: Iterable[str], prefix: str | None) -> str:
     """Finds what stands before the names of one recurrent module, such as ``lstm.``.
@@ -58,16 +63,34 @@ def names_under(where: str, names: Iterable[str], prefix: str) -> list[str]:
       >>> names_under("doc", ["lstm.weight_ih_l0", "out.bias"], "lstm.")
       ['weight_ih_l0']
     """
+    names = list(names)
     own = [n.removeprefix(prefix) for n in names if n.startswith(prefix)]
     own = [n for n in own if prefix or "." not in n]
-    strange = [n for n in own if not NAME.fullmatch(n)]
+    strange = [prefix + n for n in own if not NAME.fullmatch(n)]
+    strange += [
+        n for n in names if (m := MADE.fullmatch(n)) and prefix.startswith(m[1])
+    ]
     if strange:
         raise ValueError(
-            f"{where}: {prefix}{strange[0]} is no weight of torch.nn.RNN, LSTM or GRU; "
-            "expected names such as weight_ih_l0. If the weights are parametrised, "
-            "remove that first or pass the module."
+            f"{where}: {strange[0]} is no weight of torch.nn.RNN, LSTM or GRU; "
+            "expected names such as weight_ih_l0. If the weights are made of others "
+            "(parametrised, normalised, pruned, dropped), remove that first or pass "
+            "the module."
         )
     return own
+
+
+def check_no_checkpoint(where: str, source: Mapping[Any, Any]) -> None:
+    """Refuses a dictionary that holds the state dict beside other things."""
+    for key, inside in source.items():
+        if isinstance(inside, Mapping) and any(
+            isinstance(name, str) and NAME.fullmatch(name.rpartition(".")[2])
+            for name in inside
+        ):
+            raise ValueError(
+                f"{where}: source[{key!r}] is itself a dictionary of weights; expected "
+                f"the state_dict alone. Pass source[{key!r}]."
+            )
 
 
 def suffixes(where: str, names: Iterable[str]) -> list[list[str]]:

@@ -16,6 +16,7 @@ from recur.interop.network import (
     layers_of,
     nested_carry,
 )
+from recur.interop.weights import own
 from recur.types import PyTree
 
 
@@ -115,5 +116,5 @@ def unstack_carries(where: str, cell: Any, state: Any) -> PyTree:
             f"{' and '.join(f'[{len(example)}, ..., {size}]' for size in sizes)}, of "
             "one batch. Pass the state of the module that cell is of."
         )
-    each = zip(*arrays, strict=True)
+    each = zip(*map(own, arrays), strict=True)
     return nested_carry(cell, [LSTMCarry(*s) if with_memory else s[0] for s in each])

@@ -14,11 +14,15 @@ DTYPES = ("float32", "bfloat16", "float16", "float64")
 
 
 def as_weight(where: str, name: str, value: Any) -> Array:
-    """Makes a JAX array of a NumPy or JAX array, with a memory of its own.
+    """Refuses what is no array of weights; gives it as it came.
+
+    Nothing is copied here: of an array that does not fit, such as one that a few bytes
+    are repeated in, a copy could take all memory. :func:`take_weights` copies.
 
     Example:
-      >>> as_weight("doc", "w", np.ones(2, np.float16))
-      Array([1., 1.], dtype=float16)
+      >>> as_weight("doc", "w", np.ones(2, np.int8))
+      Traceback (most recent call last):
+      TypeError: doc: w is int8[2]; expected one of float32, bfloat16, float16, ...
     """
     if not isinstance(value, (jax.Array, np.ndarray)):
         raise TypeError(
@@ -35,7 +39,25 @@ def as_weight(where: str, name: str, value: Any) -> Array:
             "expected its 64-bit mode. Call jax.config.update('jax_enable_x64', True), "
             "or convert the model to float32 first."
         )
-    return value if isinstance(value, jax.Array) else jnp.array(value, copy=True)
+    return value
+
+
+def take_weights(
+    where: str, arrays: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, Array]:
+    """Makes JAX arrays, with a memory of their own, of weights that fit.
+
+    Example:
+      >>> take_weights("doc", {"b": np.ones(2, np.float16)}, {"b": (2,)})
+      {'b': Array([1., 1.], dtype=float16)}
+    """
+    check_weights(where, arrays, shapes)
+    return {name: own(w) for name, w in arrays.items()}
+
+
+def own(array: Array) -> Array:
+    """Makes a JAX array of a NumPy or JAX array, with a memory of its own."""
+    return array if isinstance(array, jax.Array) else jnp.array(array, copy=True)
 
 
 def check_weights(
