@@ -65,17 +65,17 @@ def from_cudnn(
     sizes = {"input_size": input_size, "hidden_size": hidden_size}
     for name, size in (sizes | {"num_layers": num_layers}).items():
         checks.check_size(where, name, size)
-    weights = as_weight(where, "weights", weights)
+    flat = as_weight(where, "weights", weights)
     ways = 2 if bidirectional else 1
     count = _count(input_size, hidden_size, num_layers, ways)
-    if weights.shape != (count,):
+    if flat.shape != (count,):
         raise ValueError(
-            f"{where}: weights is {describe(weights)}; expected the shape ({count},) "
+            f"{where}: weights is {describe(flat)}; expected the shape ({count},) "
             f"for {num_layers} layers and {ways} directions. Pass the sizes that the "
             "vector was made with."
         )
     shapes = _shapes(input_size, hidden_size, num_layers, ways)
-    pairs = [(cell_of(params), params) for params in _params(own(weights), shapes)]
+    pairs = [(cell_of(params), params) for params in _params(own(flat), shapes)]
     if not bidirectional:
         return on_top(where, pairs)
     layers = zip(pairs[::2], pairs[1::2], strict=True)

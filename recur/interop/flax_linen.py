@@ -25,8 +25,8 @@ from recur.interop.network import (
     layers_of,
     on_top,
 )
-from recur.interop.weights import as_weight, check_rank, take_weights
-from recur.types import Activation, Array, PyTree
+from recur.interop.weights import Weight, as_weight, check_rank, take_weights
+from recur.types import Activation, PyTree
 
 LINEN = Holds("flax.linen")
 FIELDS: dict[type[Params], dict[str, list[str]]] = {
@@ -181,7 +181,7 @@ def _kind(where: str, params: Mapping[str, Any]) -> type[Params]:
     )
 
 
-def _sizes(where: str, arrays: Mapping[str, Array], name: str) -> tuple[int, ...]:
+def _sizes(where: str, arrays: Mapping[str, Weight], name: str) -> tuple[int, ...]:
     if name not in arrays:
         raise ValueError(f"{where}: {name} is missing; expected it. Pass a whole cell.")
     check_rank(where, name, arrays[name], 2)

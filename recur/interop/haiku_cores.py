@@ -10,8 +10,7 @@ from recur.cells.gru import GRUParams, gru_flip_update
 from recur.cells.lstm import LSTMParams
 from recur.checks import describe
 from recur.interop.gates import Params, cut, fuse, reorder
-from recur.interop.weights import as_weight, check_rank, take_weights
-from recur.types import Array
+from recur.interop.weights import Weight, as_weight, check_rank, take_weights
 
 
 def find_cores(params: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Any]]:
@@ -48,7 +47,7 @@ def read_core(where: str, modules: list[Mapping[str, Any]]) -> Params:
     return _lstm(where, first) if "w" in first else _gru(where, first)
 
 
-def _lstm(where: str, weights: dict[str, Array]) -> LSTMParams:
+def _lstm(where: str, weights: dict[str, Weight]) -> LSTMParams:
     check_rank(where, "w", weights["w"], 2)
     rows, fused = weights["w"].shape
     hidden_size = fused // 4
@@ -57,25 +56,25 @@ def _lstm(where: str, weights: dict[str, Array]) -> LSTMParams:
             f"{where}: w is {describe(weights['w'])}; expected [I + H, 4H], as hk.LSTM "
             "has it. Name the core, if this is none."
         )
-    weights = take_weights(where, weights, {"w": (rows, fused), "b": (fused,)})
-    w_ih, w_hh = jnp.split(reorder(weights["w"], "igfo", "ifgo"), [rows - hidden_size])
-    b = cut(weights["b"], "igfo")
+    fit = take_weights(where, weights, {"w": (rows, fused), "b": (fused,)})
+    w_ih, w_hh = jnp.split(reorder(fit["w"], "igfo", "ifgo"), [rows - hidden_size])
+    b = cut(fit["b"], "igfo")
     return LSTMParams(w_ih, w_hh, fuse(b | {"f": b["f"] + 1}, "ifgo"))
 
 
-def _gru(where: str, weights: dict[str, Array]) -> GRUParams:
+def _gru(where: str, weights: dict[str, Weight]) -> GRUParams:
     for name in ("w_i", "w_h"):
         check_rank(where, name, weights[name], 2)
     input_size, hidden_size = weights["w_i"].shape[0], weights["w_h"].shape[0]
     fused = 3 * hidden_size
     shapes = {"w_i": (input_size, fused), "w_h": (hidden_size, fused), "b": (fused,)}
-    weights = take_weights(where, weights, shapes)
-    w_ih, w_hh, b = (reorder(weights[name], "zrn", "rzn") for name in shapes)
+    fit = take_weights(where, weights, shapes)
+    w_ih, w_hh, b = (reorder(fit[name], "zrn", "rzn") for name in shapes)
     return gru_flip_update(GRUParams(w_ih, w_hh, b, None))
 
 
 def _vanilla_rnn(
-    where: str, inputs: dict[str, Array], hidden: dict[str, Array]
+    where: str, inputs: dict[str, Weight], hidden: dict[str, Weight]
 ) -> ElmanParams:
     check_rank(where, "linear/w", inputs["w"], 2)
     input_size, hidden_size = inputs["w"].shape

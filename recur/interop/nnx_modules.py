@@ -11,8 +11,8 @@ from recur.cells.lstm import LSTMParams
 from recur.checks import describe
 from recur.interop.gates import Params, TwoBiases, merge_biases
 from recur.interop.network import both_ways, cell_of
-from recur.interop.weights import as_weight, check_rank, take_weights
-from recur.types import Array, PyTree
+from recur.interop.weights import Weight, as_weight, check_rank, take_weights
+from recur.types import PyTree
 
 
 def read_module(where: str, nnx: Any, module: Any) -> tuple[Any, PyTree]:
@@ -87,7 +87,7 @@ def _dense_layers(nnx: Any, module: Any) -> dict[str, Any]:
     }
 
 
-def _fused(gates: Sequence[Any]) -> Array | None:
+def _fused(gates: Sequence[Any]) -> Weight | None:
     if gates[0] is None:
         return None
     values = [as_weight("from_nnx", "weights", gate[...]) for gate in gates]

@@ -11,7 +11,7 @@ from recur.interop.foreign import loaded, require
 from recur.interop.tensor_file import read_safetensors
 from recur.interop.torch_module import read_module
 from recur.interop.torch_state import check_no_checkpoint, find_prefix, names_under
-from recur.interop.weights import as_weight
+from recur.interop.weights import Weight, as_weight
 from recur.types import Array
 
 
@@ -39,7 +39,7 @@ def find_weights(
     return read_module(where, source, prefix)
 
 
-def tensor_weight(where: str, name: str, value: Any) -> Array:
+def tensor_weight(where: str, name: str, value: Any) -> Weight:
     """Gives a tensor as an array on its memory, and an array as it came.
 
     Example:

@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from recur.interop.gates import TwoBiases, split_biases
-from recur.interop.weights import check_rank, check_weights, check_zero
+from recur.interop.weights import Weight, check_rank, check_weights, check_zero
 from recur.types import Array
 
 NAME = re.compile(
@@ -114,7 +114,7 @@ def suffixes(where: str, names: Iterable[str]) -> list[list[str]]:
 
 
 def check_layers(
-    where: str, arrays: Mapping[str, Array], layers: list[list[str]]
+    where: str, arrays: Mapping[str, Weight], layers: list[list[str]]
 ) -> int:
     """Refuses weights that are not of one module, and returns its number of gates."""
     first = layers[0][0]

@@ -1,7 +1,7 @@
 """Arrays of other libraries as weights: of which type, dtype and shape."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +10,13 @@ import numpy as np
 from recur.checks import describe
 from recur.types import Array
 
+Weight: TypeAlias = jax.Array | np.ndarray
+"""An array as another library gives it, in its memory."""
+
 DTYPES = ("float32", "bfloat16", "float16", "float64")
 
 
-def as_weight(where: str, name: str, value: Any) -> Array:
+def as_weight(where: str, name: str, value: Any) -> Weight:
     """Refuses what is no array of weights; gives it as it came.
 
     Nothing is copied here: of an array that does not fit, such as one that a few bytes
@@ -43,7 +46,7 @@ def as_weight(where: str, name: str, value: Any) -> Array:
 
 
 def take_weights(
-    where: str, arrays: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]
+    where: str, arrays: Mapping[str, Weight], shapes: Mapping[str, tuple[int, ...]]
 ) -> dict[str, Array]:
     """Makes JAX arrays, with a memory of their own, of weights that fit.
 
@@ -55,13 +58,13 @@ def take_weights(
     return {name: own(w) for name, w in arrays.items()}
 
 
-def own(array: Array) -> Array:
+def own(array: Weight) -> Array:
     """Makes a JAX array of a NumPy or JAX array, with a memory of its own."""
     return array if isinstance(array, jax.Array) else jnp.array(array, copy=True)
 
 
 def check_weights(
-    where: str, arrays: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]
+    where: str, arrays: Mapping[str, Weight], shapes: Mapping[str, tuple[int, ...]]
 ) -> None:
     """Refuses weights that lack, are too many, or differ from the shapes of a model."""
     if arrays.keys() != shapes.keys():
@@ -81,7 +84,7 @@ def check_weights(
     check_one_dtype(where, arrays)
 
 
-def check_one_dtype(where: str, arrays: Mapping[str, Array]) -> None:
+def check_one_dtype(where: str, arrays: Mapping[str, Weight]) -> None:
     """Refuses weights of different precisions, which one cell cannot hold."""
     dtypes = sorted({str(w.dtype) for w in arrays.values()})
     if len(dtypes) > 1:
@@ -91,7 +94,7 @@ def check_one_dtype(where: str, arrays: Mapping[str, Array]) -> None:
         )
 
 
-def check_rank(where: str, name: str, value: Array, rank: int) -> None:
+def check_rank(where: str, name: str, value: Weight, rank: int) -> None:
     """Refuses weights from whose shape sizes cannot be read."""
     if value.ndim != rank or 0 in value.shape:
         raise ValueError(
