@@ -62,6 +62,7 @@ from recur.compose.dropout import Dropout
 from recur.compose.learned_carry import LearnedCarry, LearnedCarryParams
 from recur.compose.readout import Readout, ReadoutParams
 from recur.compose.recurrent_dropout import RecurrentDropout
+from recur.compose.regulariser import plain
 from recur.compose.skip import Highway, HighwayParams, Residual
 from recur.compose.stack import Stack
 from recur.compose.variational import VariationalDropout
@@ -134,6 +135,7 @@ __all__ = [
     "lstm_init",
     "lstm_init_carry",
     "lstm_step",
+    "plain",
     "static_unroll",
     "stream",
     "unroll",

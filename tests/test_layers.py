@@ -113,6 +113,13 @@ BESIDE = [
             "stack",
             "variational",
             "zoneout",
+            "regulariser",
+        )
+    ),
+    *(
+        (f"compose.{name}", "compose.regulariser")
+        for name in (
+            *("clip", "drop_connect", "dropout", "recurrent_dropout", "variational"),
         )
     ),
     ("checkpoint", "seal"),

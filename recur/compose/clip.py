@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
+from recur.compose.regulariser import Regulariser
 from recur.compose.wrapper import Wrapper, check_steps
 from recur.named import visit_named
 from recur.types import Array, PyTree
@@ -68,7 +69,7 @@ class ClipCell(Wrapper):
 
 
 @dataclass(frozen=True)
-class ClipGradient(Wrapper):
+class ClipGradient(Regulariser):
     r"""Clips the gradient that flows back through the carry, at every step.
 
     .. math::

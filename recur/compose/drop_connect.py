@@ -6,13 +6,14 @@ from typing import Any
 import jax
 
 from recur import checks
-from recur.compose.wrapper import Sizes, Wrapper, draw, keep_mask, scaled
+from recur.compose.regulariser import Regulariser
+from recur.compose.wrapper import Sizes, draw, keep_mask, scaled
 from recur.linear import MaskedWeight, map_recurrent
 from recur.types import Array, PyTree
 
 
 @dataclass(frozen=True)
-class DropConnect(Wrapper):
+class DropConnect(Regulariser):
     r"""Drops recurrent weights, the same at every step and for every row.
 
     .. math::

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import jax
 
 from recur import checks
-from recur.compose.wrapper import Drawn, Sizes, Wrapper, draw, keep_mask, scaled
+from recur.compose.regulariser import Regulariser
+from recur.compose.wrapper import Drawn, Sizes, draw, keep_mask, scaled
 from recur.series import Series
 from recur.types import Array, PyTree
 
 
 @dataclass(frozen=True)
-class Dropout(Wrapper):
+class Dropout(Regulariser):
     r"""Drops outputs of a cell, anew at every step: the dropout between layers.
 
     .. math::

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
+from recur.compose.regulariser import Regulariser
 from recur.compose.wrapper import (
     Drawn,
     Sizes,
-    Wrapper,
     check_steps,
     draw,
     keep_mask,
@@ -21,7 +21,7 @@ from recur.types import Array, PyTree
 
 
 @dataclass(frozen=True)
-class RecurrentDropout(Wrapper):
+class RecurrentDropout(Regulariser):
     r"""Drops what is about to be written, and never what is remembered.
 
     .. math::

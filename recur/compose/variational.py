@@ -7,13 +7,14 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
-from recur.compose.wrapper import Drawn, Sizes, Wrapper, draw, keep_mask, scaled
+from recur.compose.regulariser import Regulariser
+from recur.compose.wrapper import Drawn, Sizes, draw, keep_mask, scaled
 from recur.linear import MaskedWeight, map_recurrent
 from recur.types import Array, PyTree
 
 
 @dataclass(frozen=True)
-class VariationalDropout(Wrapper):
+class VariationalDropout(Regulariser):
     r"""Drops the same inputs and the same recurrent units at every step of a sequence.
 
     .. math::

@@ -15,6 +15,7 @@ import numpy as np
 
 from recur.cells.gru import GRUParams
 from recur.compose.bidirectional import Bidirectional
+from recur.compose.regulariser import plain
 from recur.compose.stack import Stack
 from recur.interop.foreign import loaded
 from recur.interop.gates import Params, reorder, split_biases
@@ -93,7 +94,7 @@ def to_keras(cell: Any, params: PyTree, *, use_bias: bool = True) -> list[np.nda
       >>> [w.shape for w in weights]
       [(3, 15), (5, 15), (2, 15)]
     """
-    weights = _all_weights("to_keras", cell, params, use_bias=use_bias)
+    weights = _all_weights("to_keras", plain(cell), params, use_bias=use_bias)
     # A memory of their own: on its JAX backend Keras keeps what it is given.
     return [np.array(w) for w in weights]
 

@@ -14,6 +14,7 @@ from recur.compose.bidirectional import (
     BidirectionalCarry,
     BidirectionalParams,
 )
+from recur.compose.regulariser import plain
 from recur.compose.stack import Stack
 from recur.interop.gates import Params
 from recur.types import Activation, PyTree
@@ -67,10 +68,13 @@ def on_top(where: str, pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, PyTree]:
 def layers_of(where: str, cell: Any, params: PyTree) -> list[tuple[Any, Any]]:
     """Takes a stack apart into pairs ``(cell, params)``: the inverse of `on_top`.
 
+    What acts in training only, such as dropout, is left out.
+
     Example:
       >>> layers_of("doc", Stack((LSTM(5), GRU(3))), ("a", "b"))[1][1]
       'b'
     """
+    cell = plain(cell)
     if not isinstance(cell, Stack):
         return [(cell, params)]
     checks.check_count(where, "params", params, len(cell.cells), "Stack.init")

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from recur.cells.lstm import LSTMCarry
 from recur.checks import describe
 from recur.compose.bidirectional import Bidirectional
+from recur.compose.regulariser import plain
 from recur.interop.gates import Params
 from recur.interop.holds import Holds, check_merge
 from recur.interop.network import (
@@ -75,6 +76,7 @@ def stack_carries(where: str, cell: Any, carry: PyTree) -> Any:
       >>> stack_carries("doc", cell, cell.init_carry((2,))).shape
       (2, 2, 5)
     """
+    cell = plain(cell)
     carries = flat_carry(where, cell, carry)
     _check_carries(where, cell, carries)
     if not isinstance(carries[0], LSTMCarry):
@@ -104,6 +106,7 @@ def unstack_carries(where: str, cell: Any, state: Any) -> PyTree:
       >>> unstack_carries("doc", Stack((GRU(5), GRU(5))), jnp.zeros((2, 3, 5)))[1].shape
       (3, 5)
     """
+    cell = plain(cell)
     example = _carries_like(cell)
     with_memory = isinstance(example[0], LSTMCarry)
     sizes = [a.shape[0] for a in (example[0] if with_memory else (example[0],))]

@@ -26,6 +26,7 @@ FREE = OnnxLSTM(
     activations=(CLIPPED, OnnxActivation("ScaledTanh", 0.75, 1.25, 0.5), jax.nn.relu),
     peephole=True,
 )
+CELL = recur.Elman(3)
 LAYERS = {
     "lstm": recur.LSTM(5),
     "lstm-peephole-coupled": recur.LSTM(5, peephole=True, coupled=True),
@@ -46,7 +47,19 @@ MERGED = {
     ),
     "concatenated-sizes": recur.Bidirectional(recur.GRU(5), recur.GRU(3)),
     "readout": recur.Readout(recur.Elman(5), 4, activation=jax.nn.softmax),
+    "tagger": recur.Readout(recur.Bidirectional(recur.LSTM(5)), 4),
+    "tagger-of-two-kinds": recur.Stack(
+        (recur.Readout(recur.Bidirectional(recur.GRU(5), recur.LSTM(3)), 4), CELL)
+    ),
+    "regularised": recur.Stack(
+        (
+            recur.Dropout(recur.VariationalDropout(recur.GRU(5), 0.2, 0.5), 0.5),
+            recur.Bidirectional(recur.ClipGradient(recur.Dropout(CELL, 0.5))),
+            recur.Readout(recur.DropConnect(recur.LSTM(4), 0.5), 3),
+        )
+    ),
 }
+ZONED = recur.Zoneout(recur.GRU(4), h=0.125)
 STEPS = {name: cell for name, cell in LAYERS.items() if name not in ("stack",)}
 STEPS = {name: getattr(cell, "cell", cell) for name, cell in STEPS.items()}
 STEPS |= {
@@ -54,6 +67,10 @@ STEPS |= {
     "elman-affine": recur.Elman(4, activation=OnnxActivation("Affine", 0.5, 0.25)),
     "stack": recur.Stack((recur.LSTM(4), recur.GRU(5))),
     "readout": MERGED["readout"],
+    "regularised": recur.Dropout(recur.Readout(recur.DropConnect(CELL, 0.5), 4), 0.5),
+    "zoneout": recur.Stack(
+        (recur.Zoneout(recur.Dropout(recur.LSTM(5), 0.5), 0.25, 0.5), ZONED)
+    ),
 }
 
 
@@ -257,6 +274,11 @@ REFUSED = {
         "compute_dtype is bfloat16",
     ),
     "a wrapper": (recur.ClipCell(recur.LSTM(5)), TypeError, "cell is a ClipCell"),
+    "a mixed state": (
+        recur.Stack((ZONED,)),
+        TypeError,
+        "cell is a Zoneout; .* export its step with step_to_onnx",
+    ),
     "a layer it cannot be": (recur.LayerNormGRU(5), TypeError, "a LayerNormGRU"),
 }
 

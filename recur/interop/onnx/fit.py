@@ -13,6 +13,7 @@ from recur.cells.lstm import LSTM
 from recur.compose.bidirectional import Bidirectional, BidirectionalParams
 from recur.compose.readout import Readout, ReadoutParams
 from recur.compose.stack import Stack
+from recur.compose.zoneout import Zoneout
 from recur.interop.onnx.cells import OnnxGRU, OnnxLSTM
 from recur.interop.onnx.reversed import Reversed
 from recur.types import PyTree
@@ -20,7 +21,7 @@ from recur.types import PyTree
 DTYPES = ("float32", "bfloat16", "float16", "float64")
 LEAVES = (LSTM, GRU, Elman, OnnxLSTM, OnnxGRU)
 PARTS = (*LEAVES, Stack, Readout)
-LAYERS = (*PARTS, Bidirectional, Reversed)
+STEPS, LAYERS = (*PARTS, Zoneout), (*PARTS, Bidirectional, Reversed)
 
 
 def check_fits(
@@ -48,10 +49,15 @@ def check_fits(
 def _check(where: str, cell: Any, params: PyTree, known: tuple[type, ...]) -> None:
     # Not isinstance: a class made from one of these may step in another way.
     if type(cell) not in known:
+        hint = "Of another wrapper, export the cell inside."
+        if type(cell) is Zoneout:
+            hint = (
+                "Zoneout mixes the old state in where nothing is drawn: export its "
+                "step with step_to_onnx or, without the mixing, the cell inside."
+            )
         raise TypeError(
             f"{where}: cell is {checks.describe(cell)}; expected one of "
-            f"{', '.join(k.__name__ for k in known)}, or a composition of them. Of a "
-            "wrapper that only acts in training, export the cell inside."
+            f"{', '.join(k.__name__ for k in known)}, or a composition of them. {hint}"
         )
     if isinstance(cell, Stack):
         checks.check_count(where, "params", params, len(cell.cells), "Stack.init")
@@ -70,6 +76,8 @@ def _check(where: str, cell: Any, params: PyTree, known: tuple[type, ...]) -> No
         checks.check_shape(where, "params.b", params.b, (cell.output_size,))
     elif isinstance(cell, Reversed):
         _check(where, cell.cell, params, known)
+    elif isinstance(cell, Zoneout):
+        _check(where, cell.cell, params, LEAVES)
     else:
         _check_leaf(where, cell, params)
 

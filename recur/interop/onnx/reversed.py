@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recur.roll import unroll
+from recur.steps import needs_whole, step_of
 from recur.types import Array, Layer, PyTree
 
 
@@ -19,7 +20,10 @@ class Reversed(Layer):
     order.
 
     Args:
-      cell: The cell inside.
+      cell: The cell inside, or a step.
+
+    Raises:
+      TypeError: If ``cell`` is neither.
 
     Example:
       >>> running_sum = lambda params, carry, x: (carry + x, carry + x)
@@ -28,6 +32,10 @@ class Reversed(Layer):
     """
 
     cell: Any
+
+    def __post_init__(self) -> None:
+        if not needs_whole(self.cell):
+            step_of("Reversed", self.cell)
 
     @property
     def output_size(self) -> int:

@@ -8,9 +8,11 @@ from recur.cells.elman import Elman
 from recur.cells.gru import GRU
 from recur.cells.lstm import LSTMCarry
 from recur.compose.readout import Readout
+from recur.compose.regulariser import plain
 from recur.compose.stack import Stack
+from recur.compose.zoneout import Zoneout
 from recur.interop.onnx.cells import OnnxGRU
-from recur.interop.onnx.fit import PARTS, check_fits
+from recur.interop.onnx.fit import STEPS, check_fits
 from recur.interop.onnx.graph import Graph, give_carry, take_carry
 from recur.interop.onnx.operator import functions_of
 from recur.types import PyTree
@@ -30,8 +32,9 @@ def step_to_onnx(cell: Any, params: PyTree) -> Any:
     Args:
       cell: :class:`recur.LSTM`, :class:`recur.GRU`, :class:`recur.Elman`,
         :class:`OnnxLSTM`, :class:`OnnxGRU`, or a :class:`recur.Stack` or
-        :class:`recur.Readout` of them.
-      params: Its params, in one dtype, which is that of the model.
+        :class:`recur.Readout` of them. Of :class:`recur.Zoneout` the mean is written,
+        as it steps without masks; what :func:`recur.plain` takes off is left out.
+      params: Its params without masks, in one dtype, which is that of the model.
 
     Returns:
       An ``onnx.ModelProto``; ``onnx.save(model, path)`` writes it.
@@ -51,7 +54,8 @@ def step_to_onnx(cell: Any, params: PyTree) -> Any:
     References:
       `ONNX operators <https://onnx.ai/onnx/operators/>`_.
     """
-    dtype = check_fits("step_to_onnx", cell, params, PARTS)
+    cell = plain(cell)
+    dtype = check_fits("step_to_onnx", cell, params, STEPS)
     graph = Graph("step_to_onnx", dtype)
     x = graph.take("x", ["batch", jax.tree.leaves(params)[0].shape[0]])
     names, sizes = take_carry(graph, cell)
@@ -74,6 +78,9 @@ def _step(
         carry, h = _step(graph, cell.cell, params.cell, carry, x)
         logits = graph.linear(h, params.w, params.b)
         return carry, graph.activate(cell.activation, logits)
+    if isinstance(cell, Zoneout):
+        new_carry, _ = _step(graph, cell.cell, params, carry, x)
+        return _zoneout(graph, cell, carry, new_carry)
     if isinstance(cell, Elman):
         net = graph.op(
             "Add",
@@ -84,6 +91,22 @@ def _step(
         return h, h
     gru = isinstance(cell, (GRU, OnnxGRU))
     return (_gru if gru else _lstm)(graph, cell, params, carry, x)
+
+
+def _zoneout(
+    graph: Graph, cell: Zoneout, carry: Any, new_carry: Any
+) -> tuple[PyTree, str]:
+    """The mean of the carry that stays and of the new one; the output is its ``h``."""
+
+    def mean(rate: float, old: Any, new: Any) -> Any:
+        kept = graph.op("Mul", old, graph.constant(rate))
+        return graph.op("Add", kept, graph.op("Mul", new, graph.constant(1 - rate)))
+
+    if not isinstance(carry, LSTMCarry):
+        h = mean(cell.h, carry, new_carry)
+        return h, h
+    h: Any = mean(cell.h, carry.h, new_carry.h)
+    return LSTMCarry(h, mean(cell.c, carry.c, new_carry.c)), h
 
 
 def _lstm(

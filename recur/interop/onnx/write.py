@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 
+from recur.compose.regulariser import plain
 from recur.interop.onnx.fit import LAYERS, check_fits
 from recur.interop.onnx.graph import Graph, give_carry, take_carry
 from recur.interop.onnx.roll import Roll
@@ -33,8 +34,8 @@ def to_onnx(
       cell: :class:`recur.LSTM`, :class:`recur.GRU`, :class:`recur.Elman`,
         :class:`OnnxLSTM`, :class:`OnnxGRU`, or a :class:`recur.Stack`,
         :class:`recur.Bidirectional`, :class:`recur.Readout` or :class:`Reversed` of
-        them.
-      params: Its params, in one dtype, which is that of the model.
+        them. What :func:`recur.plain` takes off is left out.
+      params: Its params without masks, in one dtype, which is that of the model.
       seq_lengths: Whether the model takes ``seq_lengths``, int32 ``[B]``.
       time_major: Whether ``xs`` and ``ys`` are ``[T, B, ...]`` or ``[B, T, ...]``.
 
@@ -57,6 +58,7 @@ def to_onnx(
     References:
       `ONNX operators <https://onnx.ai/onnx/operators/>`_.
     """
+    cell = plain(cell)
     dtype = check_fits("to_onnx", cell, params, LAYERS)
     graph = Graph("to_onnx", dtype)
     axes = ["time", "batch"] if time_major else ["batch", "time"]
