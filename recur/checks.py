@@ -4,6 +4,7 @@ All of them look at shapes and dtypes only, so under ``jax.jit`` they cost nothi
 once a function is traced.
 """
 
+import math
 from typing import Any
 
 import jax
@@ -17,6 +18,8 @@ def describe(value: Any) -> str:
     """Says what a value is in a few words: ``float32[2, 3]``, ``int 4``, ``None``."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"{value.dtype}[{', '.join(map(str, value.shape))}]"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
     if value is None or isinstance(value, (bool, int, float, str)):
         return f"{type(value).__name__} {value!r}" if value is not None else "None"
     return f"a {type(value).__name__}"
@@ -49,7 +52,8 @@ def check_batch_shape(where: str, batch_shape: Any) -> None:
 
 def check_key(where: str, key: Any) -> None:
     """Refuses anything but one random key, typed or in the older uint32 form."""
-    dtype = getattr(key, "dtype", None)
+    known = isinstance(key, (jax.Array, np.ndarray))
+    dtype = key.dtype if known else None
     typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
     if typed and key.shape == ():
         return
@@ -63,10 +67,11 @@ def check_key(where: str, key: Any) -> None:
 
 def check_array(where: str, name: str, value: Any) -> None:
     """Refuses anything but an array of floating-point numbers."""
-    if not hasattr(value, "shape") or not hasattr(value, "dtype"):
+    foreign = hasattr(value, "numpy") and not hasattr(value, "__jax_array__")
+    if foreign or not hasattr(value, "shape") or not hasattr(value, "dtype"):
         raise TypeError(
-            f"{where}: {name} is {describe(value)}; expected an array. "
-            "Convert it with jnp.asarray."
+            f"{where}: {name} is {describe(value)}; expected an array of JAX or NumPy. "
+            f"Convert it with jnp.asarray{f'({name}.numpy())' if foreign else ''}."
         )
     if not jnp.issubdtype(value.dtype, jnp.floating):
         raise TypeError(
@@ -87,10 +92,14 @@ def check_type(where: str, name: str, value: Any, kind: type, maker: str) -> Non
 
 def check_floating(where: str, name: str, dtype: Any) -> None:
     """Refuses a dtype that is not one of floating-point numbers."""
-    if not jnp.issubdtype(jnp.dtype(dtype), jnp.floating):
+    try:
+        known = None if dtype is None else jnp.dtype(dtype)
+    except (TypeError, ValueError):
+        known = None
+    if known is None or not jnp.issubdtype(known, jnp.floating):
         raise TypeError(
-            f"{where}: {name} is {jnp.dtype(dtype)}; expected a floating-point dtype "
-            "such as jnp.float32 or jnp.bfloat16."
+            f"{where}: {name} is {known or describe(dtype)}; expected a floating-point "
+            "dtype such as jnp.float32 or jnp.bfloat16."
         )
 
 
@@ -115,7 +124,8 @@ def check_leading_axes(where: str, x: Array, carry: Array, input_size: int) -> N
     if x.shape[:-1] != carry.shape[:-1]:
         raise ValueError(
             f"{where}: x is {describe(x)} and the carry {describe(carry)}; expected "
-            f"the same leading axes. Make the carry with batch_shape={x.shape[:-1]}."
+            "the same leading axes. If xs has batch and time the other way round, say "
+            f"so with time_major; else make the carry with batch_shape={x.shape[:-1]}."
         )
 
 
@@ -162,7 +172,7 @@ def check_count(where: str, name: str, value: Any, count: int, maker: str) -> No
 
 def check_rate(where: str, name: str, rate: Any) -> None:
     """Refuses anything but a probability below 1."""
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)):
+    if isinstance(rate, bool) or not isinstance(rate, (int, float, np.floating)):
         raise TypeError(
             f"{where}: {name} is {describe(rate)}; expected a number from 0 up to 1."
         )
@@ -175,10 +185,10 @@ def check_rate(where: str, name: str, rate: Any) -> None:
 
 def check_positive(where: str, name: str, value: Any) -> None:
     """Refuses anything but a number above 0."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not value > 0:
+    number = isinstance(value, (int, float, np.floating, np.integer))
+    if isinstance(value, bool) or not number or not 0 < value < math.inf:
         raise ValueError(
-            f"{where}: {name} is {describe(value)}; expected a number above 0."
+            f"{where}: {name} is {describe(value)}; expected a finite number above 0."
         )
 
 

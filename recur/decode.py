@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from recur import checks
+from recur.arguments import check_arrays, check_functions, check_number
 from recur.roll import unroll
 from recur.steps import step_of
 from recur.types import Array, Cell, PyTree, Step
@@ -44,7 +46,8 @@ def sample(
       Class numbers, ``[length, ...]``.
 
     Raises:
-      TypeError: If ``key`` is not a random key.
+      TypeError: If ``key`` is not a random key, ``prompt`` holds no integers, or
+        ``embed`` is no function.
       ValueError: If the prompt is empty or the temperature negative.
 
     Example:
@@ -55,12 +58,14 @@ def sample(
       (7,)
     """
     checks.check_key("sample", key)
-    if len(prompt) == 0:
-        raise ValueError("sample: prompt is empty; expected one step or more.")
+    check_functions("sample", embed=embed)
+    prompt = _checked_prompt(prompt)
+    checks.check_size("sample", "length", length)
+    check_number("sample", "temperature", temperature)
     if temperature < 0:
         raise ValueError(f"sample: temperature is {temperature}; expected 0 or more.")
     feed_back = _FeedBack(step_of("sample", step), embed, temperature)
-    carry, _ = unroll(feed_back.inner, params, carry, embed(prompt[:-1]))
+    carry, _ = unroll(step, params, carry, embed(prompt[:-1]))
     return unroll(feed_back, params, (carry, prompt[-1], key), None, length=length)[1]
 
 
@@ -80,6 +85,19 @@ class _FeedBack:
         carry, logits = self.inner(params, carry, self.embed(last))
         drawn = _draw(k, logits, self.temperature).astype(last.dtype)
         return (carry, drawn, key), drawn
+
+
+def _checked_prompt(prompt: Any) -> Array:
+    check_arrays("sample", prompt=prompt)
+    array = jnp.asarray(jnp.nan if prompt is None else prompt)
+    if not jnp.issubdtype(array.dtype, jnp.integer) or array.ndim == 0:
+        raise TypeError(
+            f"sample: prompt is {checks.describe(prompt)}; expected integers "
+            "[P, ...], the numbers of classes. Encode a text first."
+        )
+    if len(array) == 0:
+        raise ValueError("sample: prompt is empty; expected one step or more.")
+    return array
 
 
 def _draw(key: Array, logits: Array, temperature: float) -> Array:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from recur import checks
+from recur import arguments, checks
 from recur.padding import donors, fill_from, lend_rows, tree_where
 from recur.sequences import num_steps as steps_of
 from recur.types import Array, PyTree
@@ -39,8 +39,11 @@ def make_flags(
     reset: Any,
     reset_carry: PyTree,
     time_major: bool,
+    called: str = "xs",
 ) -> tuple[Flags, PyTree]:
     """Checks lengths, mask and reset, and joins the first two.
+
+    ``called`` is what the caller calls ``xs``.
 
     Returns:
       The flags, and the carry that a reset starts from, ``None`` if there is no reset.
@@ -57,11 +60,13 @@ def make_flags(
     axis = 0 if time_major else 1
     given = {"mask": mask, "reset": reset}
     given = {name: a for name, a in given.items() if a is not None}
-    rows = {name: _rows(where, name, a, num_steps, axis) for name, a in given.items()}
+    rows = {
+        name: check_rows(where, name, a, num_steps, axis) for name, a in given.items()
+    }
     if seq_lengths is not None:
         seq_lengths = check_lengths(where, seq_lengths, num_steps)
         rows["seq_lengths"] = seq_lengths.shape
-    _check_rows(where, rows, "xs", xs, axis)
+    _check_rows(where, rows, called, xs, axis)
     _check_rows(where, rows, "carry", carry, None)
     valid = _valid(seq_lengths, mask, num_steps, time_major=time_major)
     anew = _reset_carry(where, reset, reset_carry, carry)
@@ -170,12 +175,27 @@ def _check_outputs(valid: Array, y: PyTree) -> None:
             )
 
 
-def _rows(where: str, name: str, flag: Any, steps: int, axis: int) -> tuple[int, ...]:
-    if not hasattr(flag, "dtype") or flag.dtype != jnp.bool_:
+def check_flag(where: str, name: str, flag: Any) -> None:
+    """Refuses anything but booleans."""
+    arguments.check_arrays(where, **{name: flag})
+    if not isinstance(flag, bool) and getattr(flag, "dtype", None) != jnp.bool_:
         raise TypeError(
             f"{where}: {name} is {checks.describe(flag)}; expected an array of bool. "
             f"Write {name}.astype(bool)."
         )
+
+
+def check_rows(
+    where: str, name: str, flag: Any, steps: int, axis: int
+) -> tuple[int, ...]:
+    """Refuses anything but booleans with a time axis; gives the batch axes.
+
+    Example:
+      >>> check_rows("doc", "mask", jnp.ones((3, 2), bool), 3, 0)
+      (2,)
+    """
+    check_flag(where, name, flag)
+    flag = jnp.asarray(flag)
     if flag.ndim <= axis or flag.shape[axis] != steps:
         raise ValueError(
             f"{where}: {name} is {checks.describe(flag)}; expected {steps} steps on "
@@ -228,11 +248,13 @@ def _check_rows(
         shape = shape if axis is None else shape[:axis] + shape[axis + 1 :]
         if shape[: len(batch)] != batch:
             at = name + jax.tree_util.keystr(path)
+            remedy = "hand the step what all rows share as recur.Series in params."
+            if shape or name == "carry":
+                remedy = f"give {flag} the batch axes of {name}, or {remedy}"
             raise ValueError(
                 f"{where}: {flag} has the batch axes {batch} and {at} is "
                 f"{checks.describe(leaf)}; expected the same, so that each row can be "
-                f"held by itself. Give {flag} the batch axes of {name}, or hand the "
-                "step what all rows share, such as a key, as recur.Series in params."
+                f"held by itself. {remedy[0].upper()}{remedy[1:]}"
             )
 
 

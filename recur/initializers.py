@@ -8,11 +8,14 @@ Each is a frozen dataclass called as ``init(key, shape, dtype)``, the form of
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from recur import capacity
+from recur.arguments import check_number
+from recur.checks import check_positive
 from recur.types import Array, DTypeLike, Initializer
 
 
@@ -91,6 +94,9 @@ class Orthogonal:
 
     scale: float = 1.0
 
+    def __post_init__(self) -> None:
+        check_number(type(self).__name__, "scale", self.scale)
+
     def __call__(
         self, key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
     ) -> Array:
@@ -118,6 +124,9 @@ class Identity:
 
     scale: float = 1.0
 
+    def __post_init__(self) -> None:
+        check_number(type(self).__name__, "scale", self.scale)
+
     def __call__(
         self, key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
     ) -> Array:
@@ -140,6 +149,10 @@ class Uniform:
     """
 
     bound: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.bound is not None:
+            check_positive("Uniform", "bound", self.bound)
 
     def __call__(
         self, key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32
@@ -173,6 +186,7 @@ class Chrono:
     max_lag: float
 
     def __post_init__(self) -> None:
+        check_number("Chrono", "max_lag", self.max_lag)
         if self.max_lag <= 2:
             raise ValueError(
                 f"Chrono: max_lag is {self.max_lag}; expected more than 2 steps, the "
@@ -200,6 +214,12 @@ def init_gates(
     capacity.check_array("init", (*shape[:-1], gates * shape[-1]), dtype)
     keys = jax.random.split(key, gates)
     return jnp.concatenate([init(k, shape, dtype) for k in keys], axis=-1)
+
+
+def check_retention(where: str, name: str, bias: Any) -> None:
+    """Refuses a bias that is neither a number nor :class:`Chrono`."""
+    if not isinstance(bias, Chrono):
+        check_number(where, name, bias)
 
 
 def retention_bias(

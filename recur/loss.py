@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from recur.arguments import check_functions
 from recur.memory import Memory
 from recur.roll import unroll
 from recur.steps import StepTransform, step_of
@@ -60,6 +61,7 @@ def unroll_loss(
       (9, 2)
     """
     step_of("unroll_loss", step)
+    check_functions("unroll_loss", loss_fn=loss_fn)
     stepped = _LossStep(step, loss_fn)
     return unroll(stepped, params, carry, (xs, targets), memory=memory, **time)
 

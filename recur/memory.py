@@ -21,11 +21,11 @@ def segment_steps(where: str, memory: Memory, num_steps: int) -> int | None:
       >>> segment_steps("doc", "sqrt", 100), segment_steps("doc", "full", 100)
       (10, None)
     """
-    if memory == "full":
-        return None
-    if memory == "sqrt":
-        return max(1, math.isqrt(num_steps))
     if isinstance(memory, str):
+        if memory == "full":
+            return None
+        if memory == "sqrt":
+            return max(1, math.isqrt(num_steps))
         raise ValueError(
             f"{where}: memory is {memory!r}; expected 'full', 'sqrt' or the number of "
             "steps of a segment."

@@ -5,9 +5,10 @@ from typing import Any, Literal, get_args
 import jax
 import jax.numpy as jnp
 
-from recur.flags import valid_steps
+from recur.arguments import check_bools
+from recur.flags import make_flags, valid_steps
 from recur.padding import last_of, tree_where
-from recur.sequences import swap_time_batch
+from recur.sequences import num_steps, swap_time_batch
 from recur.types import Array, PyTree
 
 InvalidYs = Literal["zero", "hold"]
@@ -46,8 +47,12 @@ def last_output(
       >>> last_output(ys, seq_lengths=jnp.array([2, 1]))
       Array([2., 4.], dtype=float32)
     """
-    flags: dict[str, Any] = {"seq_lengths": seq_lengths, "mask": mask}
-    valid = valid_steps(ys, time_major=time_major, **flags)
+    where = "last_output"
+    check_bools(where, reverse=reverse, time_major=time_major)
+    steps = num_steps(where, ys, None, time_major=time_major, called="ys")
+    flags: dict[str, Any] = {"seq_lengths": seq_lengths, "mask": mask, "reset": None}
+    flags |= {"reset_carry": None, "time_major": time_major, "called": "ys"}
+    valid = make_flags(where, None, ys, steps, **flags)[0].valid
     ys = ys if time_major else swap_time_batch(ys)
     if valid is None:
         return jax.tree.map(lambda a: a[0 if reverse else -1], ys)
@@ -73,7 +78,7 @@ def hold_outputs(
 
 def check_invalid_ys(where: str, invalid_ys: Any) -> None:
     """Refuses a choice that is not known."""
-    if invalid_ys not in get_args(InvalidYs):
+    if not isinstance(invalid_ys, str) or invalid_ys not in get_args(InvalidYs):
         raise ValueError(
             f"{where}: invalid_ys is {invalid_ys!r}; expected 'zero' or 'hold'."
         )

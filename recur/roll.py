@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 
+from recur import arguments, checks
 from recur.fast import sizes
 from recur.fast.choice import Implementation, check_implementation, take_apart
 from recur.fast.chunks import Walk, chunked_roll
@@ -119,7 +120,11 @@ def unroll(
     """
     check_implementation("unroll", implementation)
     check_invalid_ys("unroll", invalid_ys)
+    arguments.check_bools("unroll", reverse=reverse, time_major=time_major)
+    checks.check_size("unroll", "scan_unroll", scan_unroll)
     flags: dict[str, Any] = {"seq_lengths": seq_lengths, "mask": mask, "reset": reset}
+    given: dict[str, Any] = {"params": params, "carry": carry, "xs": xs}
+    arguments.check_arrays("unroll", **given, **flags, reset_carry=reset_carry)
     carry, reset_carry = first_carries(
         "unroll", step, params, carry, xs, reset_carry, time_major=time_major, **flags
     )

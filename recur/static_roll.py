@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from recur import arguments
 from recur.first_carry import first_carries
 from recur.flags import guard_invalid, make_flags, steer
 from recur.sequences import num_steps, swap_time_batch
@@ -59,7 +60,9 @@ def static_unroll(
       Array([0., 1., 3., 6.], dtype=float32)
     """
     where = "static_unroll"
+    arguments.check_bools(where, reverse=reverse, time_major=time_major)
     flags: dict[str, Any] = {"seq_lengths": seq_lengths, "mask": mask, "reset": reset}
+    arguments.check_arrays(where, xs=xs, **flags, reset_carry=reset_carry)
     carry, reset_carry = first_carries(
         where, step, params, carry, xs, reset_carry, time_major=time_major, **flags
     )

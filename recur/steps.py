@@ -94,14 +94,29 @@ def step_of(where: str, step: Any) -> Any:
       >>> step_of("doc", len) is len
       True
     """
-    if callable(getattr(step, "step", None)):
-        step = step.step
-    if callable(step):
+    hint = ""
+    if isinstance(step, type):
+        hint = f" Write {step.__name__}(...) for an instance."
+    elif callable(getattr(step, "step", None)):
+        return step.step
+    elif callable(step):
         return step
     raise TypeError(
         f"{where}: step is {checks.describe(step)}; expected a function "
-        "(params, carry, x) -> (carry, y) or a cell such as recur.LSTM(256)."
+        f"(params, carry, x) -> (carry, y) or a cell such as recur.LSTM(256).{hint}"
     )
+
+
+def check_step(where: str, step: Any) -> None:
+    """Refuses what is neither a step, nor a cell, nor a layer that rolls itself.
+
+    Example:
+      >>> check_step("doc", GRU)
+      Traceback (most recent call last):
+      TypeError: doc: step is the class GRU; expected a function ...
+    """
+    if not needs_whole(step):
+        step_of(where, step)
 
 
 def rolls_itself(step: Any) -> bool:
@@ -159,12 +174,27 @@ def checked_step(where: str, step: Step) -> Step:
     """
 
     def checked(params: PyTree, carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
+        _check_takes(where, step)
         result = step(params, carry, x)
         checks.check_pair(where, result)
         checks.check_same_carry(where, carry, result[0])
         return result
 
     return checked
+
+
+def _check_takes(where: str, step: Step) -> None:
+    try:
+        signature = inspect.signature(step)
+    except (TypeError, ValueError):  # Of a builtin.
+        return
+    try:
+        signature.bind(None, None, None)
+    except TypeError as error:
+        raise TypeError(
+            f"{where}: step takes {signature} ({error}); expected "
+            "(params, carry, x) -> (carry, y). Bind further arguments with a closure."
+        ) from None
 
 
 __all__ = ["emit_carry"]

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
+from recur.arguments import check_arrays, check_bools
 from recur.flags import check_lengths
 from recur.memory import Memory
 from recur.roll import unroll
@@ -62,6 +63,14 @@ def stream(
     """
     check_pieces("stream", step, "Roll the whole with recur.unroll.")
     step_of("stream", step)
+    check_bools("stream", time_major=time_major)
+    given = {"seq_lengths": seq_lengths, "mask": mask, "reset": reset}
+    check_arrays("stream", **given)
+    if not isinstance(chunks, Iterable):
+        raise TypeError(
+            f"stream: chunks is {checks.describe(chunks)}; expected an iterable, each "
+            "of which is as xs of recur.unroll. Write [xs] for one."
+        )
     if seq_lengths is not None:
         seq_lengths = check_lengths("stream", seq_lengths, None)
     flags = {"mask": mask, "reset": reset}
@@ -96,8 +105,7 @@ def _chunks(
 def _cut(name: str, flag: Any, begin: int, length: int, axis: int) -> Any:
     if flag is None:
         return None
-    steps = jnp.shape(flag)[axis]
-    if steps < begin + length:
+    if jnp.ndim(flag) <= axis or jnp.shape(flag)[axis] < begin + length:
         raise ValueError(
             f"stream: {name} is {checks.describe(flag)} and the chunks have come to "
             f"{begin + length} steps; expected a {name} of the whole sequence on axis "

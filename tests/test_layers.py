@@ -14,7 +14,7 @@ ROOT = Path(recur.__file__).parent
 LAYERS = [
     {"types"},
     {"capacity", "interrupt"},
-    {"checks", "initializers", "linear", "norm"},
+    {"arguments", "checks", "initializers", "linear", "norm"},
     {"padding", "sequences"},
     {"flags", "identity", "jaxprs", "memory", "series", "steps", "varying"},
     {"fast", "first_carry", "outputs"},
@@ -124,6 +124,8 @@ BESIDE = [
     ),
     ("checkpoint", "seal"),
     ("run", "record"),
+    ("arguments", "checks"),
+    ("initializers", "arguments"),
     ("initializers", "checks"),
     ("norm", "checks"),
     ("norm", "linear"),

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
 from recur import checks
+from recur.arguments import check_functions
 from recur.cells.elman_parts import ElmanParts, elman_parts
 from recur.cells.specification import (
     Specification,
@@ -169,6 +170,10 @@ class Elman(Specification):
     """
 
     activation: Activation = jnp.tanh
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_functions("Elman", activation=self.activation)
 
     def init(self, key: Array, input_size: int) -> ElmanParams:
         """Draws the params; see :func:`elman_init`."""

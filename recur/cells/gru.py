@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
 from recur import checks
+from recur.arguments import check_bools
 from recur.cells.gru_parts import gru_parts
 from recur.cells.specification import (
     Specification,
@@ -17,7 +18,14 @@ from recur.cells.specification import (
 )
 from recur.fast.choice import give_parts
 from recur.fast.parts import Parts
-from recur.initializers import Chrono, Glorot, Orthogonal, Zeros, retention_bias
+from recur.initializers import (
+    Chrono,
+    Glorot,
+    Orthogonal,
+    Zeros,
+    check_retention,
+    retention_bias,
+)
 from recur.linear import add_bias, matmul
 from recur.types import Array, DTypeLike, Initializer
 
@@ -260,6 +268,11 @@ class GRU(Specification):
 
     reset_after: bool = True
     update_bias: float | Chrono = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_bools("GRU", reset_after=self.reset_after)
+        check_retention("GRU", "update_bias", self.update_bias)
 
     def init(self, key: Array, input_size: int) -> GRUParams:
         """Draws the params; see :func:`gru_init`."""

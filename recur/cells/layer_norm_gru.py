@@ -14,7 +14,14 @@ from recur.cells.specification import (
     init_weights,
     zero_carry,
 )
-from recur.initializers import Chrono, Glorot, Orthogonal, Zeros, retention_bias
+from recur.initializers import (
+    Chrono,
+    Glorot,
+    Orthogonal,
+    Zeros,
+    check_retention,
+    retention_bias,
+)
 from recur.linear import add_bias, matmul
 from recur.norm import layer_norm
 from recur.types import Array, DTypeLike, Initializer
@@ -221,6 +228,7 @@ class LayerNormGRU(Specification):
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.check_positive("LayerNormGRU", "eps", self.eps)
+        check_retention("LayerNormGRU", "update_bias", self.update_bias)
 
     def init(self, key: Array, input_size: int) -> LayerNormGRUParams:
         """Draws the params; see :func:`layer_norm_gru_init`."""

@@ -15,7 +15,14 @@ from recur.cells.specification import (
     init_weights,
     zero_carry,
 )
-from recur.initializers import Chrono, Glorot, Orthogonal, Zeros, retention_bias
+from recur.initializers import (
+    Chrono,
+    Glorot,
+    Orthogonal,
+    Zeros,
+    check_retention,
+    retention_bias,
+)
 from recur.linear import add_bias, matmul
 from recur.norm import layer_norm
 from recur.types import Array, DTypeLike, Initializer
@@ -219,6 +226,7 @@ class LayerNormLSTM(Specification):
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.check_positive("LayerNormLSTM", "eps", self.eps)
+        check_retention("LayerNormLSTM", "forget_bias", self.forget_bias)
 
     def init(self, key: Array, input_size: int) -> LayerNormLSTMParams:
         """Draws the params; see :func:`layer_norm_lstm_init`."""

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
 from recur import checks
+from recur.arguments import check_bools
 from recur.cells.lstm_parts import LSTMParts, lstm_parts
 from recur.cells.specification import (
     Specification,
@@ -21,6 +22,7 @@ from recur.initializers import (
     Glorot,
     Orthogonal,
     Zeros,
+    check_retention,
     init_gates,
     retention_bias,
 )
@@ -101,6 +103,7 @@ def lstm_init(
       <https://proceedings.mlr.press/v37/jozefowicz15.html>`_, 2015.
     """
     checks.check_key("lstm_init", key)
+    check_bools("lstm_init", peephole=peephole, coupled=coupled)
     _check_projection("lstm_init", projection_size)
     k_weights, k_forget, k_ch, k_hr = jax.random.split(key, 4)
     w_ih, w_hh, b = init_weights(
@@ -281,6 +284,8 @@ class LSTM(Specification):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_projection("LSTM", self.projection_size)
+        check_bools("LSTM", peephole=self.peephole, coupled=self.coupled)
+        check_retention("LSTM", "forget_bias", self.forget_bias)
 
     @property
     def output_size(self) -> int:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import capacity, checks
+from recur.arguments import check_functions
 from recur.initializers import Glorot, Orthogonal, Zeros, init_gates
 from recur.types import Array, DTypeLike, Initializer
 
@@ -26,7 +27,8 @@ class Specification:
         ``jnp.bfloat16`` beside a float32 ``dtype`` is the usual mixed precision.
 
     Raises:
-      TypeError: If ``hidden_size`` is not an integer, or a dtype not floating.
+      TypeError: If ``hidden_size`` is not an integer, an initialiser no function, or a
+        dtype not floating.
       ValueError: If ``hidden_size`` is below 1.
     """
 
@@ -40,9 +42,11 @@ class Specification:
     def __post_init__(self) -> None:
         where = type(self).__name__
         checks.check_size(where, "hidden_size", self.hidden_size)
+        inits = ("kernel_init", "recurrent_init", "bias_init")
+        check_functions(where, **{name: getattr(self, name) for name in inits})
         for name in ("dtype", "compute_dtype"):
             dtype = getattr(self, name)
-            if dtype is not None:
+            if name == "dtype" or dtype is not None:
                 checks.check_floating(where, name, dtype)
                 # jnp.float32 and "float32" name one dtype: make them one value.
                 object.__setattr__(self, name, jnp.dtype(dtype))
@@ -91,6 +95,9 @@ def init_weights(
     checks.check_key(where, key)
     checks.check_size(where, "input_size", input_size)
     checks.check_size(where, "hidden_size", hidden_size)
+    checks.check_floating(where, "dtype", dtype)
+    inits = {"kernel_init": kernel_init, "recurrent_init": recurrent_init}
+    check_functions(where, **inits, bias_init=bias_init)
     rows = hidden_size if output_size is None else output_size
     k_ih, k_hh, k_b = jax.random.split(key, 3)
     return (

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from recur import checks
 from recur.compose.wrapper import Masked, Sizes, draw
 from recur.roll import unroll
+from recur.steps import check_step
 from recur.types import Array, Layer, PyTree
 
 
@@ -72,6 +73,7 @@ class Bidirectional(Masked, Layer):
       merge: ``"concatenate"``, ``"sum"``, ``"mean"`` or ``"product"``.
 
     Raises:
+      TypeError: If ``forward`` or ``backward`` is no cell.
       ValueError: If ``merge`` is not known, or the output sizes differ where they must
         not.
 
@@ -95,7 +97,9 @@ class Bidirectional(Masked, Layer):
     def __post_init__(self) -> None:
         backward = self.forward if self.backward is None else self.backward
         object.__setattr__(self, "backward", backward)
-        if self.merge not in MERGES:
+        for cell in (self.forward, backward):
+            check_step("Bidirectional", cell)
+        if not isinstance(self.merge, str) or self.merge not in MERGES:
             raise ValueError(
                 f"Bidirectional: merge is {self.merge!r}; expected one of "
                 f"{', '.join(MERGES)}."

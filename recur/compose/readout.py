@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
+from recur.arguments import check_functions
 from recur.compose.wrapper import Around, Sizes, draw
 from recur.initializers import Glorot, Zeros
 from recur.linear import add_bias, matmul
@@ -52,7 +53,8 @@ class Readout(Around):
       compute_dtype: Dtype of the operands of the product, by default ``dtype``.
 
     Raises:
-      TypeError: If ``output_size`` is not an integer.
+      TypeError: If ``output_size`` is not an integer, a function none, or a dtype not
+        floating.
       ValueError: If ``output_size`` is below 1.
 
     Example:
@@ -74,6 +76,11 @@ class Readout(Around):
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.check_size("Readout", "output_size", self.output_size)
+        inits = {"kernel_init": self.kernel_init, "bias_init": self.bias_init}
+        check_functions("Readout", activation=self.activation, **inits)
+        checks.check_floating("Readout", "dtype", self.dtype)
+        if self.compute_dtype is not None:
+            checks.check_floating("Readout", "compute_dtype", self.compute_dtype)
 
     def init(self, key: Array, input_size: int) -> ReadoutParams:
         """Draws the params of the cell and of the output layer."""

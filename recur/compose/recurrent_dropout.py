@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
+from recur.arguments import check_bools
 from recur.compose.regulariser import Regulariser
 from recur.compose.wrapper import (
     Drawn,
@@ -59,6 +60,7 @@ class RecurrentDropout(Regulariser):
         super().__post_init__()
         check_steps("RecurrentDropout", self.cell)
         checks.check_rate("RecurrentDropout", "rate", self.rate)
+        check_bools("RecurrentDropout", per_step=self.per_step)
 
     def draw(self, key: Array, params: PyTree, sizes: Sizes) -> Drawn:
         """Draws masks for every candidate."""

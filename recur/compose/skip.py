@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
+from recur.arguments import check_functions, check_number
 from recur.compose.wrapper import Sizes, Wrapper, draw
 from recur.initializers import Glorot
 from recur.linear import add_bias, matmul
@@ -86,6 +87,12 @@ class Highway(Wrapper):
     transform_bias: float = -1.0
     kernel_init: Initializer = Glorot()
     dtype: DTypeLike = jnp.float32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("Highway", "transform_bias", self.transform_bias)
+        check_functions("Highway", kernel_init=self.kernel_init)
+        checks.check_floating("Highway", "dtype", self.dtype)
 
     def init(self, key: Array, input_size: int) -> HighwayParams:
         """Draws the params of the cell and of the gate."""

@@ -8,7 +8,7 @@ import jax
 from recur import checks
 from recur.compose.wrapper import Masked, Sizes, draw
 from recur.roll import unroll
-from recur.steps import needs_whole, step_of
+from recur.steps import check_step, needs_whole, step_of
 from recur.types import Array, Layer, PyTree
 
 
@@ -42,13 +42,17 @@ class Stack(Masked, Layer):
     cells: tuple[Any, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.cells, (tuple, list)):
+            raise TypeError(
+                f"Stack: cells is {checks.describe(self.cells)}; expected a tuple of "
+                "cells from the bottom up. Write Stack((GRU(5),)) for one."
+            )
         # A list would make the specification unhashable.
         object.__setattr__(self, "cells", tuple(self.cells))
         if not self.cells:
             raise ValueError("Stack: cells is empty; expected one cell or more.")
         for cell in self.cells:
-            if not needs_whole(cell):
-                step_of("Stack", cell)
+            check_step("Stack", cell)
 
     @property
     def needs_whole(self) -> bool:

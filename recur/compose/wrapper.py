@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
+from recur.arguments import check_arrays
 from recur.flags import valid_steps
 from recur.padding import map_valid
 from recur.roll import unroll
 from recur.sequences import num_steps, swap_time_batch
 from recur.series import split_series
-from recur.steps import needs_whole
+from recur.steps import check_step, needs_whole
 from recur.types import Array, Cell, Layer, PyTree
 
 
@@ -185,6 +186,8 @@ def draw_masks(
     """
     checks.check_key("draw_masks", key)
     checks.check_array("draw_masks", "xs", xs)
+    check_step("draw_masks", cell)
+    check_arrays("draw_masks", params=params)
     steps = num_steps("draw_masks", xs, None, time_major=time_major)
     axis = 0 if time_major else 1
     batch_shape = (*xs.shape[:axis], *xs.shape[axis + 1 : -1])

@@ -43,7 +43,7 @@ def give_parts(owner: Any, parts: Callable[..., Parts | None]) -> None:
 
 def check_implementation(where: str, implementation: Any) -> None:
     """Refuses a name that is not known."""
-    if implementation not in IMPLEMENTATIONS:
+    if not isinstance(implementation, str) or implementation not in IMPLEMENTATIONS:
         raise ValueError(
             f"{where}: implementation is {implementation!r}; expected one of "
             f"{', '.join(map(repr, IMPLEMENTATIONS))}. Leave it out for the quickest."

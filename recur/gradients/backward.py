@@ -7,7 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recur.gradients.rows import norm, rows_of, split_floats, steps_of
+from recur.arguments import check_functions
+from recur.gradients.rows import begin, norm, rows_of, split_floats, steps_of
 from recur.roll import unroll
 from recur.series import Series
 from recur.steps import step_of
@@ -66,10 +67,10 @@ def carry_gradients(
       Werbos, `Backpropagation through time: what it does and how to do it
       <https://doi.org/10.1109/5.58337>`_, 1990.
     """
-    rows_of("carry_gradients", carry, 0)
-    losses, nudges = nudged_losses(
-        "carry_gradients", step, loss_fn, params, carry, xs, time
-    )
+    where = "carry_gradients"
+    carry, time = begin(where, step, params, carry, xs, time)
+    rows_of(where, carry, 0)
+    losses, nudges = nudged_losses(where, step, loss_fn, params, carry, xs, time)
     found = iter(jax.grad(lambda d: jnp.sum(losses(d)))(nudges))
     floating = lambda a: jnp.issubdtype(jnp.result_type(a), jnp.floating)  # noqa: E731
     return jax.tree.map(lambda a: next(found) if floating(a) else None, carry)
@@ -123,6 +124,7 @@ def carry_gradient_norms(
       networks <https://proceedings.mlr.press/v28/pascanu13.html>`_, 2013.
     """
     where = "carry_gradient_norms"
+    carry, time = begin(where, step, params, carry, xs, time)
     rows = rows_of(where, carry, batch_ndim)
     losses, nudges = nudged_losses(where, step, loss_fn, params, carry, xs, time)
     gradients = jax.grad(lambda d: jnp.sum(losses(d)))(nudges)
@@ -158,6 +160,7 @@ def nudged_losses(
     Returns:
       That function, and the zeros to call it with.
     """
+    check_functions(where, loss_fn=loss_fn)
     nudged, steps = _Nudged(step_of(where, step)), steps_of(where, xs, time)
 
     def losses(nudges: list[Array]) -> Array:

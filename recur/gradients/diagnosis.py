@@ -11,7 +11,7 @@ from recur.gradients.gates import Saturation, effective_memory, gate_saturation
 from recur.gradients.jacobian import jacobian_singular_values
 from recur.gradients.lag import lag_gradient_norms
 from recur.gradients.lyapunov import log_growths
-from recur.gradients.rows import check_at, rows_of, steps_of
+from recur.gradients.rows import begin, check_at, rows_of, steps_of
 from recur.types import Array, Cell, PyTree, Step
 
 
@@ -80,7 +80,9 @@ def diagnose(
       >>> found.gradient_norms.shape, found.lag_norms.shape, found.exponents.shape
       ((20, 2), (1, 20, 2), (2, 2))
     """
-    where, rolled = "diagnose", (params, carry, xs)
+    where = "diagnose"
+    carry, time = begin(where, step, params, carry, xs, time)
+    rolled = params, carry, xs
     steps, rows = steps_of(where, xs, time), rows_of(where, carry, batch_ndim)
     at = check_at(where, at, steps, [0 if time.get("reverse") else steps - 1])
     seen = check_at(where, seen, steps, sorted({0, steps // 2, steps - 1}))

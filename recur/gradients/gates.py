@@ -1,15 +1,16 @@
 """How often the gates are shut along a sequence, and how long memory lasts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
 from recur import checks
+from recur.arguments import check_number
 from recur.named import emit_named
 from recur.roll import unroll
-from recur.steps import step_of
+from recur.steps import StepTransform, step_of
 from recur.types import Array, Cell, PyTree, Step
 
 KEEPERS = ("forget_gate", "update_gate")
@@ -70,6 +71,8 @@ def gate_saturation(
       Karpathy, Johnson and Fei-Fei, `Visualizing and understanding recurrent networks
       <https://arxiv.org/abs/1506.02078>`_, 2015.
     """
+    check_number("gate_saturation", "low", low)
+    check_number("gate_saturation", "high", high)
     if not 0 <= low < high <= 1:
         raise ValueError(
             f"gate_saturation: low is {low} and high {high}; expected 0 <= low < high "
@@ -133,10 +136,11 @@ def effective_memory(
       Tallec and Ollivier, `Can recurrent neural networks warp time?
       <https://arxiv.org/abs/1804.11188>`_, 2018.
     """
-    if isinstance(keepers, str):
+    several = isinstance(keepers, Collection) and not isinstance(keepers, str)
+    if not several or not all(isinstance(name, str) for name in keepers):
         raise TypeError(
             f"effective_memory: keepers is {checks.describe(keepers)}; expected a "
-            f"sequence of names. Write ({keepers!r},)."
+            "sequence of names. Write ('forget_gate',)."
         )
     names = frozenset(keepers)
     gates = _gates("effective_memory", step, params, carry, xs, names, time)
@@ -149,10 +153,7 @@ def effective_memory(
 
 
 @dataclass(frozen=True)
-class _EmitGates:
-    """A value, so that equal ones share a compiled roll."""
-
-    inner: Step
+class _EmitGates(StepTransform):
     names: frozenset[str] | None
 
     def __call__(self, params: PyTree, carry: PyTree, x: PyTree) -> tuple[Any, Any]:
@@ -175,7 +176,8 @@ def _gates(
     names: frozenset[str] | None,
     time: dict[str, Any],
 ) -> dict[str, tuple[tuple[Array, Array], ...]]:
-    emit = _EmitGates(step_of(where, step), names)
+    step_of(where, step)
+    emit = _EmitGates(step, names)
     return unroll(emit, params, carry, xs, **time)[1]
 
 

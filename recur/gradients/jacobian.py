@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from recur.gradients.rows import (
     Rows,
+    begin,
     check_at,
     linearize,
     roll_beside,
@@ -110,6 +111,7 @@ def jacobian_singular_values(
       networks <https://proceedings.mlr.press/v28/pascanu13.html>`_, 2013.
     """
     where = "jacobian_singular_values"
+    carry, time = begin(where, step, params, carry, xs, time)
     steps, rows = steps_of(where, xs, time), rows_of(where, carry, batch_ndim)
     at = check_at(where, at, steps, sorted({0, steps // 2, steps - 1}))
     measured = _OfOneStep(step_of(where, step), rows)
@@ -165,6 +167,7 @@ def product_singular_values(
       Array([[ 2., -4.]], dtype=float32)
     """
     where = "product_singular_values"
+    carry, time = begin(where, step, params, carry, xs, time)
     steps, rows = steps_of(where, xs, time), rows_of(where, carry, batch_ndim)
     last = 0 if time.get("reverse") else steps - 1
     at = check_at(where, at, steps, [last])

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recur.gradients.backward import LossFn, nudged_losses
-from recur.gradients.rows import check_at, norm, rows_of, steps_of
+from recur.gradients.rows import begin, check_at, norm, rows_of, steps_of
 from recur.types import Array, Cell, PyTree, Step
 
 
@@ -63,6 +63,7 @@ def lag_gradient_norms(
       Array([[1.   , 0.5  , 0.25 , 0.125]], dtype=float32)
     """
     where = "lag_gradient_norms"
+    carry, time = begin(where, step, params, carry, xs, time)
     steps, rows = steps_of(where, xs, time), rows_of(where, carry, batch_ndim)
     back = -1 if not time.get("reverse") else 1
     at = check_at(where, at, steps, [steps - 1 if back < 0 else 0])

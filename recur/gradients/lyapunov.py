@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
-from recur.gradients.rows import Rows, linearize, roll_beside, rows_of, steps_of
+from recur.gradients.rows import Rows, begin, linearize, roll_beside, rows_of, steps_of
 from recur.steps import step_of
 from recur.types import Array, Cell, PyTree, Step
 
@@ -130,6 +130,7 @@ def log_growths(
              [-0.693]], dtype=float32)
     """
     where = "log_growths"
+    carry, time = begin(where, step, params, carry, xs, time)
     rows = rows_of(where, carry, batch_ndim)
     checks.check_size(where, "count", count)
     if count > rows.size:

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from recur.arguments import check_arrays
+from recur.first_carry import first_carries
 from recur.roll import unroll
 from recur.sequences import num_steps, swap_time_batch
 from recur.types import Array, DTypeLike, PyTree, Step
@@ -49,6 +51,29 @@ class Rows:
         return [jnp.reshape(a, (*self.batch_shape, *s)).astype(d) for a, s, d in kinds]
 
 
+def begin(
+    where: str, step: Any, params: PyTree, carry: PyTree, xs: PyTree, time: dict
+) -> tuple[PyTree, dict[str, Any]]:
+    """Lets a cell make its own first carries, as :func:`recur.unroll` does.
+
+    Returns:
+      ``(carry, time)``.
+
+    Example:
+      >>> cell = LearnedCarry(GRU(4))
+      >>> params = cell.init(jax.random.key(0), 3)
+      >>> begin("doc", cell, params, None, jnp.ones((7, 2, 3)), {})[0].shape
+      (2, 4)
+    """
+    flags = {name: time.get(name) for name in ("seq_lengths", "mask", "reset")}
+    given = carry, xs, time.get("reset_carry")
+    time_major = time.get("time_major", True)
+    carry, anew = first_carries(
+        where, step, params, *given, time_major=time_major, **flags
+    )
+    return carry, {**time, "reset_carry": anew}
+
+
 def rows_of(where: str, carry: PyTree, batch_ndim: int | None) -> Rows:
     """Lays out the rows of a carry.
 
@@ -62,6 +87,7 @@ def rows_of(where: str, carry: PyTree, batch_ndim: int | None) -> Rows:
       >>> rows_of("doc", (jnp.zeros((2, 3)), jnp.zeros((2, 4))), None).size
       7
     """
+    check_arrays(where, carry=carry)
     floats = split_floats(carry)[0]
     if not floats:
         raise TypeError(

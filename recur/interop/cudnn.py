@@ -10,6 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from recur import checks
+from recur.arguments import check_bools
 from recur.cells.lstm import LSTM, LSTMParams
 from recur.checks import describe
 from recur.interop.gates import Params, TwoBiases, merge_biases, split_biases
@@ -65,6 +66,7 @@ def from_cudnn(
     sizes = {"input_size": input_size, "hidden_size": hidden_size}
     for name, size in (sizes | {"num_layers": num_layers}).items():
         checks.check_size(where, name, size)
+    check_bools(where, bidirectional=bidirectional)
     flat = as_weight(where, "weights", weights)
     ways = 2 if bidirectional else 1
     count = _count(input_size, hidden_size, num_layers, ways)

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from recur.arguments import check_bools
 from recur.cells.gru import GRU, GRUParams
 from recur.cells.lstm import LSTM, LSTMParams
 from recur.checks import describe
@@ -75,6 +76,7 @@ def to_equinox(cell: Any, params: PyTree, *, use_bias: bool = True) -> Any:
       (20, 3)
     """
     eqx = require("to_equinox", "equinox", "equinox")
+    check_bools("to_equinox", use_bias=use_bias)
     pairs = layers_of("to_equinox", cell, params)
     for one, p in pairs:
         EQUINOX.check("to_equinox", one, p)

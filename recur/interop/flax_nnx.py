@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from recur.arguments import check_bools
 from recur.cells.elman import ElmanParams
 from recur.cells.lstm import LSTMParams
 from recur.compose.bidirectional import Bidirectional
@@ -77,6 +78,7 @@ def to_nnx(cell: Any, params: PyTree, *, optimized: bool = True) -> Any:
       (5, 20)
     """
     nnx = require("to_nnx", "flax.nnx", "flax")
+    check_bools("to_nnx", optimized=optimized)
     pairs = layers_of("to_nnx", cell, params)
     made = tuple(_to_layer(nnx, c, p, optimized=optimized) for c, p in pairs)
     return made[0] if len(made) == 1 else made

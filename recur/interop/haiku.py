@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from recur.arguments import check_bools
 from recur.cells.elman import ElmanParams
 from recur.cells.gru import GRUParams, gru_flip_update
 from recur.cells.lstm import LSTMParams
@@ -68,6 +69,7 @@ def from_haiku(
             f"{where}: params has {describe(strange[0])}; expected a dictionary of "
             "modules, each of weights, as hk.transform(...).init gives it."
         )
+    _check_names(where, names)
     cores = find_cores(params)
     if names is None and len(cores) != 1:
         raise ValueError(
@@ -122,6 +124,8 @@ def to_haiku(
       {'lstm/linear': {'b': (20,), 'w': (8, 20)}}
     """
     where = "to_haiku"
+    check_bools(where, double_bias=double_bias)
+    _check_names(where, names)
     pairs = layers_of(where, cell, params)
     for one, p in pairs:
         HAIKU.check(where, one, p)
@@ -137,6 +141,15 @@ def to_haiku(
     for name, (_, p) in zip(names, pairs, strict=True):
         modules |= _modules(name, p, double_bias=double_bias)
     return modules
+
+
+def _check_names(where: str, names: Any) -> None:
+    several = names if isinstance(names, (tuple, list)) else [names]
+    if names is not None and not all(isinstance(name, str) for name in several):
+        raise TypeError(
+            f"{where}: names is {describe(names)}; expected the name of a core, or a "
+            "sequence of names. Write names='lstm'."
+        )
 
 
 def _haiku_names(kinds: Sequence[type]) -> list[str]:

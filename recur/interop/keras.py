@@ -13,6 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from recur.arguments import check_bools
 from recur.cells.gru import GRUParams
 from recur.compose.bidirectional import Bidirectional
 from recur.compose.regulariser import plain
@@ -94,6 +95,7 @@ def to_keras(cell: Any, params: PyTree, *, use_bias: bool = True) -> list[np.nda
       >>> [w.shape for w in weights]
       [(3, 15), (5, 15), (2, 15)]
     """
+    check_bools("to_keras", use_bias=use_bias)
     weights = _all_weights("to_keras", plain(cell), params, use_bias=use_bias)
     # A memory of their own: on its JAX backend Keras keeps what it is given.
     return [np.array(w) for w in weights]

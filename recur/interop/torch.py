@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from recur.arguments import check_bools
 from recur.cells.elman import ElmanParams
 from recur.checks import describe
 from recur.interop.gates import KINDS, merge_biases
@@ -124,6 +125,12 @@ def to_torch(
       >>> state["weight_ih_l1"].shape
       torch.Size([15, 5])
     """
+    check_bools("to_torch", bias=bias, single_step=single_step)
+    if not isinstance(prefix, str):
+        raise TypeError(
+            f"to_torch: prefix is {describe(prefix)}; expected the start of the names, "
+            "such as 'encoder.lstm'."
+        )
     layers = uniform_layers("to_torch", TORCH, cell, params)
     if single_step and (len(layers) > 1 or len(layers[0]) > 1):
         raise ValueError(

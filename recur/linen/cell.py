@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 
+from recur.arguments import check_bools
 from recur.compose.wrapper import draw_masks
 from recur.linen.rolling import check_cell, draws_masks, promoted
 from recur.linen.variables import Variables, nn
@@ -80,7 +81,9 @@ def dropout_key(
       >>> dropout_key(Cell(recur.Dropout(recur.LSTM(4), 0.5)), None, 3, True) is None
       True
     """
-    if deterministic is None:
+    if deterministic is not None:
+        check_bools("linen", deterministic=deterministic)
+    else:
         deterministic = not module.has_rng("dropout")
     if deterministic or not draws_masks(module.cell, params, input_size):
         return None

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 
+from recur.arguments import check_bools
 from recur.linen.cell import dropout_key
 from recur.linen.rolling import (
     batch_of,
@@ -96,6 +97,9 @@ class RNN(nn.Module):
         """
         check_order("linen.RNN", keep_order)
         backwards = _first(reverse, self.reverse)
+        choices = {"stateful": self.stateful, "detach": self.detach}
+        choices |= {"return_carry": _first(return_carry, self.return_carry)}
+        check_bools("linen.RNN", **choices, reverse=backwards)
         check_stateful(
             "linen.RNN", self.cell, stateful=self.stateful, reverse=backwards
         )

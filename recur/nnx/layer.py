@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 
+from recur.arguments import check_bools
 from recur.linen.rolling import (
     batch_of,
     check_cell,
@@ -73,6 +74,9 @@ class RNN(nnx.Module):
         **options: Any,
     ) -> None:
         check_cell("nnx.RNN", cell, "init", "init_carry")
+        choices = {"detach": detach, "return_carry": return_carry, "reverse": reverse}
+        choices |= {"time_major": time_major, "deterministic": deterministic}
+        check_bools("nnx.RNN", **choices)
         kept = batch_shape is not None
         check_stateful("nnx.RNN", cell, stateful=kept, reverse=reverse)
         axes, flags = partitioning or {}, {"deterministic": deterministic, "rngs": rngs}

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
+from recur.arguments import check_arrays, check_functions
+from recur.flags import check_flag
 from recur.loss import unroll_loss
 from recur.online.vector import Unflatten, flatten, wide_dtype
 from recur.roll import unroll
@@ -39,7 +41,7 @@ class Learner(ABC):
         learn the initial carry.
 
     Raises:
-      TypeError: If ``step`` is neither function nor cell.
+      TypeError: If ``step`` is neither function nor cell, or ``loss_fn`` no function.
 
     Example:
       >>> from recur.online import RTRL
@@ -58,6 +60,9 @@ class Learner(ABC):
 
     def __post_init__(self) -> None:
         step_of(type(self).__name__, self.step)
+        check_functions(type(self).__name__, loss_fn=self.loss_fn)
+        if self.reset_carry is not None:
+            check_functions(type(self).__name__, reset_carry=self.reset_carry)
 
     @abstractmethod
     def init(
@@ -129,6 +134,10 @@ class Learner(ABC):
         Flags are part of the function, so that all derivatives know of them.
         """
         where = type(self).__name__
+        check_arrays(where, params=params, carry=carry, x=x, target=target)
+        for name, flag in (("mask", mask), ("reset", reset)):
+            if flag is not None:
+                check_flag(where, name, flag)
         dtype = wide_dtype(where, params=params, carry=carry)
         theta, to_params = flatten(params, dtype)
         s, to_carry = flatten(carry, dtype)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
+from recur.arguments import check_arrays
 from recur.types import Array, DTypeLike, PyTree
 
 Part: TypeAlias = Callable[[PyTree, PyTree], tuple[PyTree, PyTree]]
@@ -24,7 +25,7 @@ def split_batch(batch: PyTree, count: int, *, axis: int = 0) -> PyTree:
       The batch with leaves ``[count, ...]``, where ``axis`` is shorter by ``count``.
 
     Raises:
-      TypeError: If ``count`` is not an integer.
+      TypeError: If ``count`` or ``axis`` is not an integer, or a leaf no array.
       ValueError: If the rows cannot be cut into ``count`` equal parts.
 
     Example:
@@ -32,6 +33,12 @@ def split_batch(batch: PyTree, count: int, *, axis: int = 0) -> PyTree:
       (2, 7, 3, 3)
     """
     checks.check_size("split_batch", "count", count)
+    check_arrays("split_batch", batch=batch)
+    if isinstance(axis, bool) or not isinstance(axis, int) or axis < 0:
+        raise TypeError(
+            f"split_batch: axis is {checks.describe(axis)}; expected an integer of 0 "
+            "or more, counted from the front."
+        )
 
     def split(a: Array) -> Array:
         if jnp.ndim(a) <= axis or a.shape[axis] % count:

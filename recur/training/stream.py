@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from recur.arguments import check_arrays
 from recur.memory import Memory
 from recur.training.truncated import TruncatedBPTT
 from recur.training.walk import check_trainable
@@ -85,6 +86,7 @@ def tbptt(
       1990.
     """
     flags = {"seq_lengths": seq_lengths, "mask": mask, "reset": reset}
+    check_arrays("tbptt", params=params, carry=carry)
     check_trainable("tbptt", params, whole=True)
     bptt = TruncatedBPTT(step, loss_fn, window, every, reset_carry, memory)
     steps = make_steps("tbptt", xs, targets, padded=window > bptt.stride, **flags)

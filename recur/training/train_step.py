@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
+from recur.arguments import check_bools, check_functions
 from recur.training.loss_scale import DynamicScale, ScaleState, StaticScale
 from recur.training.microbatch import mean_over_parts, wide
 from recur.types import Array, PyTree
@@ -111,6 +112,8 @@ def make_train_step(
       (Array(3, dtype=int32), Array(0, dtype=int32), ())
     """
     checks.check_size("make_train_step", "accumulate", accumulate)
+    choices = {"skip_nonfinite": skip_nonfinite, "donate": donate}
+    check_bools("make_train_step", **choices)
     _check_functions(loss_fn, optimizer)
     scaling = _scaling(loss_scale, skip_nonfinite)
     training = _Training(loss_fn, optimizer, accumulate, scaling, skip_nonfinite)
@@ -176,11 +179,7 @@ class _Training:
 
 
 def _check_functions(loss_fn: Any, optimizer: Any) -> None:
-    if not callable(loss_fn):
-        raise TypeError(
-            f"make_train_step: loss_fn is {checks.describe(loss_fn)}; expected a "
-            "function (params, carry, *batch) -> (loss, carry)."
-        )
+    check_functions("make_train_step", loss_fn=loss_fn)
     if not hasattr(optimizer, "init") or not hasattr(optimizer, "update"):
         raise TypeError(
             f"make_train_step: optimizer is {checks.describe(optimizer)}; expected an "
@@ -190,7 +189,7 @@ def _check_functions(loss_fn: Any, optimizer: Any) -> None:
 
 def _scaling(loss_scale: Any, skip: bool) -> StaticScale | DynamicScale:
     if loss_scale is None or isinstance(loss_scale, (int, float)):
-        return StaticScale(1.0 if loss_scale is None else float(loss_scale))
+        return StaticScale(1.0 if loss_scale is None else loss_scale)
     if not isinstance(loss_scale, (StaticScale, DynamicScale)):
         raise TypeError(
             f"make_train_step: loss_scale is {checks.describe(loss_scale)}; expected a "

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
-from recur.memory import Memory
+from recur.arguments import check_functions
+from recur.memory import Memory, segment_steps
 from recur.roll import unroll
 from recur.series import Series, split_series
 from recur.training.walk import check_trainable, check_walks
@@ -96,6 +97,10 @@ class TruncatedBPTT:
 
     def __post_init__(self) -> None:
         check_walks("TruncatedBPTT", self.step)
+        check_functions("TruncatedBPTT", loss_fn=self.loss_fn)
+        if self.reset_carry is not None:
+            check_functions("TruncatedBPTT", reset_carry=self.reset_carry)
+        segment_steps("TruncatedBPTT", self.memory, 1)
         checks.check_size("TruncatedBPTT", "window", self.window)
         if self.every is None:
             object.__setattr__(self, "every", self.window)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
+from recur.arguments import check_arrays
 from recur.flags import make_flags
 from recur.padding import fill_invalid, tree_where
 from recur.sequences import num_steps
@@ -53,6 +54,7 @@ def make_steps(
       >>> make_steps("doc", jnp.ones((2, 3)), jnp.ones(2), padded=True).mask
       Array([ True,  True], dtype=bool)
     """
+    check_arrays(where, xs=xs, targets=targets, seq_lengths=seq_lengths)
     length = num_steps(where, xs, None, time_major=True)
     flags: dict[str, Any] = {"seq_lengths": seq_lengths, "mask": mask, "reset": reset}
     flags |= {"reset_carry": None, "time_major": True}

@@ -120,7 +120,7 @@ def test_params_carry_and_x_of_another_cell(kind):
 @pytest.mark.parametrize("kind", CELLS)
 @pytest.mark.parametrize("eps", [0, -1e-5])
 def test_eps(kind, eps):
-    with pytest.raises(ValueError, match=r"eps is .*expected a number above 0"):
+    with pytest.raises(ValueError, match=r"eps is .*expected a finite number above 0"):
         kind(4, eps=eps)
     with pytest.raises(ValueError, match=r"layer_norm: eps is .*above 0"):
         layer_norm(jnp.ones(3), jnp.ones(3), eps)

@@ -140,7 +140,7 @@ REFUSED = {
     "NaN for a clip": (lambda: changed(clip=float("nan")), "clip is float nan; exp"),
     "no room": (
         lambda: changed(clip=0.0),
-        "clip is float 0.0; expected a number above",
+        "clip is float 0.0; expected a finite number above",
     ),
     "unknown function": (
         lambda: changed("RNN", activations=["__import__"]),

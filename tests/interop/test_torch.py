@@ -274,7 +274,7 @@ def test_damaged_files_are_refused(damage, tmp_path):
         (Stack((LSTM(3), Bidirectional(LSTM(3)))), ValueError, "differ"),
         (Bidirectional(LSTM(3), merge="sum"), ValueError, "merge"),
         (recur.LayerNormLSTM(3), TypeError, "LayerNormLSTM"),
-        (recur.Dropout(LSTM(3), rate=0.5), TypeError, "inside a wrapper"),
+        (recur.ClipCell(LSTM(3)), TypeError, "inside a wrapper"),
     ],
 )
 def test_what_torch_lacks_is_refused(cell, error, message):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recur.roll import unroll
-from recur.steps import needs_whole, step_of
+from recur.steps import check_step
 from recur.types import Array, Layer, PyTree
 
 
@@ -34,8 +34,7 @@ class Reversed(Layer):
     cell: Any
 
     def __post_init__(self) -> None:
-        if not needs_whole(self.cell):
-            step_of("Reversed", self.cell)
+        check_step("Reversed", self.cell)
 
     @property
     def output_size(self) -> int:

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 
+from recur.arguments import check_bools
 from recur.compose.regulariser import plain
 from recur.interop.onnx.fit import LAYERS, check_fits
 from recur.interop.onnx.graph import Graph, give_carry, take_carry
@@ -58,6 +59,7 @@ def to_onnx(
     References:
       `ONNX operators <https://onnx.ai/onnx/operators/>`_.
     """
+    check_bools("to_onnx", seq_lengths=seq_lengths, time_major=time_major)
     cell = plain(cell)
     dtype = check_fits("to_onnx", cell, params, LAYERS)
     graph = Graph("to_onnx", dtype)
