@@ -32,6 +32,12 @@ def pytest_addoption(parser):
         help="draw 20 times as many examples, other ones each time; by default they "
         "are few and always the same",
     )
+    parser.addoption(
+        "--random-steps",
+        type=int,
+        default=40,
+        help="how many steps composed at random are compared with a plain loop",
+    )
 
 
 def pytest_configure(config):
