@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from recur.portable import is_symbolic
 from recur.types import Array, PyTree
 
 
@@ -43,6 +44,8 @@ def check_batch_shape(where: str, batch_shape: Any) -> None:
             "sizes. Write () for no batch axis and (32,) for one."
         )
     for size in batch_shape:
+        if is_symbolic(size):
+            continue
         if not isinstance(size, (int, np.integer)) or size < 0:
             raise ValueError(
                 f"{where}: batch_shape is {tuple(batch_shape)}; expected sizes that "

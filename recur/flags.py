@@ -219,17 +219,24 @@ def check_lengths(where: str, lengths: Any, steps: int | None) -> Array:
         )
     # Under jit the values are not known; there a length below 0 acts as 0, and one
     # above T as T.
-    if not isinstance(array, Tracer) and array.size:
+    # Nor does one process know those of another.
+    if _is_here(array) and array.size:
         # By NumPy: what JAX does with a known array inside jit is not known there.
         known = np.asarray(array)
         low, high = int(known.min()), int(known.max())
-        if low < 0 or (steps is not None and high > steps):
+        if low < 0 or (isinstance(steps, int) and high > steps):
             most = "T" if steps is None else steps
             raise ValueError(
                 f"{where}: seq_lengths has values from {low} to {high}; expected 0 to "
                 f"{most}, the number of steps of xs. Clip them, or pad xs."
             )
     return jnp.asarray(array, jnp.int32)
+
+
+def _is_here(array: Any) -> bool:
+    if isinstance(array, Tracer):
+        return False
+    return getattr(array, "is_fully_addressable", True)
 
 
 def _check_rows(

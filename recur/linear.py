@@ -1,5 +1,6 @@
 """The one product every cell is made of, and its arithmetic in each precision."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -112,7 +113,7 @@ def matmul(x: Array, w: Any, compute_dtype: DTypeLike | None = None) -> Array:
     x, w, wide = _operands(x, w, compute_dtype)
     # With one axis of rows, the gradient of w contracts one axis: of several, XLA's CPU
     # backend would make a transposed copy first.
-    rows = x.reshape(-1, x.shape[-1]) if x.ndim > 2 else x
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) if x.ndim > 2 else x
     out = jnp.matmul(rows, w, preferred_element_type=wide)
     return out.reshape(*x.shape[:-1], *out.shape[-1:])
 

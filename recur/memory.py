@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import checks
+from recur.portable import is_symbolic
 from recur.types import Array, PyTree
 
 Memory = Literal["full", "sqrt"] | int
@@ -21,9 +22,14 @@ def segment_steps(where: str, memory: Memory, num_steps: int) -> int | None:
       >>> segment_steps("doc", "sqrt", 100), segment_steps("doc", "full", 100)
       (10, None)
     """
+    if isinstance(memory, str) and memory == "full":
+        return None
+    if is_symbolic(num_steps):
+        raise ValueError(
+            f"{where}: memory is {memory!r} and the number of steps is a symbol; "
+            "expected 'full', as segments are cut by numbers. Export that."
+        )
     if isinstance(memory, str):
-        if memory == "full":
-            return None
         if memory == "sqrt":
             return max(1, math.isqrt(num_steps))
         raise ValueError(

@@ -54,6 +54,8 @@ def last_output(
     flags |= {"reset_carry": None, "time_major": time_major, "called": "ys"}
     valid = make_flags(where, None, ys, steps, **flags)[0].valid
     ys = ys if time_major else swap_time_batch(ys)
+    if valid is None and not steps:
+        valid = jnp.ones(0, bool)
     if valid is None:
         return jax.tree.map(lambda a: a[0 if reverse else -1], ys)
     return last_of(valid, ys, reverse=reverse)

@@ -144,6 +144,8 @@ def last_of(valid: Array, tree: PyTree, *, reverse: bool = False) -> PyTree:
       >>> last_of(jnp.array([True, True, False]), jnp.array([1.0, 2.0, 3.0]))
       Array(2., dtype=float32)
     """
+    if not valid.shape[0]:
+        return jax.tree.map(lambda a: jnp.zeros(a.shape[1:], a.dtype), tree)
     last = donors(valid, reverse=not reverse).first
     return jax.tree.map(lambda a: _only(last, a, 0), tree)
 

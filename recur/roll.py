@@ -1,6 +1,5 @@
 """The roll over time: one step function in, a whole sequence out."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,6 +15,7 @@ from recur.flags import Flags, Starts, guard_invalid, make_flags, steer
 from recur.identity import Programs
 from recur.memory import Memory, segment_steps, through_segments
 from recur.outputs import InvalidYs, check_invalid_ys, hold_outputs
+from recur.portable import is_symbolic, known_sizes
 from recur.sequences import num_steps, swap_time_batch
 from recur.series import check_series, constant, fill_series, split_series
 from recur.steps import checked_step, rolls_itself, step_of
@@ -163,7 +163,10 @@ def _roll_step(
     seen, anew = make_flags("unroll", carry, xs, length, **flags)
     segment = segment_steps("unroll", memory, length)
     options |= {"length": length, "segment": segment, "time_major": time_major}
-    options["chunk"] = sizes.chunk_steps(carry, length)
+    if not known_sizes(carry, xs):
+        options["implementation"] = "scan"  # Chunks are cut by sizes.
+    chunked = options["implementation"] != "scan"
+    options["chunk"] = sizes.chunk_steps(carry, length) if chunked else 0
     return _compiled_roll(advance, params, carry, xs, seen, anew, **options)
 
 
@@ -199,9 +202,12 @@ def _roll(
         function = partial(_scan, whole, rest, starts, reverse, scan_unroll)
     else:
         function = partial(_chunked, parts, rest, starts, reverse, chunk)
-    walk = {"length": length, "steps": segment or max(1, length), "reverse": reverse}
-    again = _once if segment is None else jax.checkpoint
-    carry, ys = through_segments(again, function, carry, (xs, flags), **walk)
+    if segment is None:
+        carry, ys = function(carry, (xs, flags), length=length)
+    else:
+        walk = {"length": length, "steps": segment, "reverse": reverse}
+        again = jax.checkpoint, function
+        carry, ys = through_segments(*again, carry, (xs, flags), **walk)
     return carry, ys if time_major else swap_time_batch(ys)
 
 
@@ -222,7 +228,9 @@ def _scan(
         steered = steer(flags, starts, reverse=reverse)
         return steered(lambda start: step(params, start, x), carry)
 
-    options = {"length": length, "reverse": reverse, "unroll": scan_unroll}
+    # Of a length that is a symbol it can be told by the leaves only.
+    told = None if is_symbolic(length) and jax.tree.leaves(inputs) else length
+    options = {"length": told, "reverse": reverse, "unroll": scan_unroll}
     return jax.lax.scan(body, carry, inputs, **options)
 
 
@@ -259,10 +267,6 @@ def _one_input(xs: PyTree, length: int) -> PyTree:
     if not length:
         return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), xs)
     return jax.eval_shape(lambda xs: jax.tree.map(lambda a: a[0], xs), xs)
-
-
-def _once(function: Callable, **_: Any) -> Callable:
-    return function
 
 
 # Compiled here so that a second eager call traces nothing.

@@ -8,9 +8,11 @@ import jax.numpy as jnp
 
 from recur import checks
 from recur.padding import fill_invalid
+from recur.portable import portable
 from recur.types import Array, PyTree
 
 
+@portable
 class Series(NamedTuple):
     """Marks a part of params that has a time axis first.
 

@@ -13,7 +13,7 @@ import recur
 ROOT = Path(recur.__file__).parent
 LAYERS = [
     {"types"},
-    {"capacity", "interrupt"},
+    {"capacity", "interrupt", "portable"},
     {"arguments", "checks", "initializers", "linear", "norm"},
     {"padding", "sequences"},
     {"flags", "identity", "jaxprs", "memory", "series", "steps", "varying"},

@@ -99,7 +99,7 @@ def test_clip_cell_bounds_the_memory_before_it_is_used():
         recur.ClipCell(recur.GRU(4), 1.0).step(
             recur.GRU(4).init(jax.random.key(0), 3), jnp.zeros(4), jnp.ones(3)
         )
-    with pytest.raises(ValueError, match="limit is int 0; expected a finite number above 0"):
+    with pytest.raises(ValueError, match="limit is int 0; expected a finite"):
         recur.ClipCell(recur.LSTM(4), 0)
 
 

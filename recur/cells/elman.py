@@ -18,9 +18,11 @@ from recur.cells.specification import (
 from recur.fast.choice import give_parts
 from recur.initializers import Glorot, Orthogonal, Zeros
 from recur.linear import add_bias, matmul
+from recur.portable import portable
 from recur.types import Activation, Array, DTypeLike, Initializer
 
 
+@portable
 class ElmanParams(NamedTuple):
     """Weights of an Elman unit."""
 

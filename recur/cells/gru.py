@@ -27,9 +27,11 @@ from recur.initializers import (
     retention_bias,
 )
 from recur.linear import add_bias, matmul
+from recur.portable import portable
 from recur.types import Array, DTypeLike, Initializer
 
 
+@portable
 class GRUParams(NamedTuple):
     """Weights of a GRU, gates fused on the last axis as ``r, z, n``.
 

@@ -24,9 +24,11 @@ from recur.initializers import (
 )
 from recur.linear import add_bias, matmul
 from recur.norm import layer_norm
+from recur.portable import portable
 from recur.types import Array, DTypeLike, Initializer
 
 
+@portable
 class LayerNormGRUParams(NamedTuple):
     """Weights of a layer-normalised GRU, gates fused on the last axis as ``r, z, n``.
 

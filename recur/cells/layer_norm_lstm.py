@@ -25,9 +25,11 @@ from recur.initializers import (
 )
 from recur.linear import add_bias, matmul
 from recur.norm import layer_norm
+from recur.portable import portable
 from recur.types import Array, DTypeLike, Initializer
 
 
+@portable
 class LayerNormLSTMParams(NamedTuple):
     """Weights of a layer-normalised LSTM, gates fused on the last axis as ``i f g o``.
 

@@ -27,9 +27,11 @@ from recur.initializers import (
     retention_bias,
 )
 from recur.linear import add_bias, matmul, scale
+from recur.portable import portable
 from recur.types import Array, DTypeLike, Initializer
 
 
+@portable
 class LSTMParams(NamedTuple):
     """Weights of an LSTM, gates fused on the last axis as ``i, f, g, o``.
 
@@ -45,6 +47,7 @@ class LSTMParams(NamedTuple):
     w_hr: Array | None = None  # [H, P]
 
 
+@portable
 class LSTMCarry(NamedTuple):
     """Recurrent value of an LSTM: its output and its memory."""
 

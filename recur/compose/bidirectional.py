@@ -9,11 +9,13 @@ import jax.numpy as jnp
 
 from recur import checks
 from recur.compose.wrapper import Masked, Sizes, draw
+from recur.portable import portable
 from recur.roll import unroll
 from recur.steps import check_step
 from recur.types import Array, Layer, PyTree
 
 
+@portable
 class BidirectionalParams(NamedTuple):
     """Params of both cells."""
 
@@ -21,6 +23,7 @@ class BidirectionalParams(NamedTuple):
     backward: PyTree
 
 
+@portable
 class BidirectionalCarry(NamedTuple):
     """Carries of both cells; going in, that of ``backward`` enters the last step."""
 

@@ -8,9 +8,11 @@ import jax.numpy as jnp
 
 from recur import checks
 from recur.compose.wrapper import Around, Sizes, draw
+from recur.portable import portable
 from recur.types import Array, Cell, PyTree
 
 
+@portable
 class LearnedCarryParams(NamedTuple):
     """Weights of a cell and the carry it starts from, which has no batch axes."""
 

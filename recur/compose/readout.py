@@ -11,9 +11,11 @@ from recur.arguments import check_functions
 from recur.compose.wrapper import Around, Sizes, draw
 from recur.initializers import Glorot, Zeros
 from recur.linear import add_bias, matmul
+from recur.portable import portable
 from recur.types import Activation, Array, Cell, DTypeLike, Initializer, PyTree
 
 
+@portable
 class ReadoutParams(NamedTuple):
     """Weights of a cell and of the output layer on it."""
 

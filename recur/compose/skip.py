@@ -11,6 +11,7 @@ from recur.arguments import check_functions, check_number
 from recur.compose.wrapper import Sizes, Wrapper, draw
 from recur.initializers import Glorot
 from recur.linear import add_bias, matmul
+from recur.portable import portable
 from recur.types import Array, DTypeLike, Initializer, PyTree
 
 
@@ -47,6 +48,7 @@ class Residual(Wrapper):
         return x.astype(y.dtype) + y
 
 
+@portable
 class HighwayParams(NamedTuple):
     """Weights of a cell and of the gate beside it."""
 

@@ -12,6 +12,7 @@ from recur import checks
 from recur.arguments import check_arrays
 from recur.flags import valid_steps
 from recur.padding import map_valid
+from recur.portable import portable
 from recur.roll import unroll
 from recur.sequences import num_steps, swap_time_batch
 from recur.series import split_series
@@ -27,6 +28,7 @@ class Sizes(NamedTuple):
     input_size: int
 
 
+@portable
 class Drawn(NamedTuple):
     """Params of a cell with the masks of one roll beside them."""
 

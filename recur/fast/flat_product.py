@@ -1,5 +1,6 @@
 """Products of many steps with one weight, as the product of one matrix."""
 
+import math
 from typing import Any
 
 import jax
@@ -48,7 +49,8 @@ def is_plain(eqn: Any, x: Any, w: Any) -> bool:
 
 
 def _flat(eqn: Any, x: Array, w: Array) -> Array:
-    out = multiply_like(eqn, x.reshape(-1, x.shape[-1]), w, 0)
+    rows = math.prod(x.shape[:-1])  # Not -1: of nothing nobody could tell.
+    out = multiply_like(eqn, x.reshape(rows, x.shape[-1]), w, 0)
     return out.reshape(*x.shape[:-1], w.shape[-1])
 
 
