@@ -111,11 +111,25 @@ def matmul(x: Array, w: Any, compute_dtype: DTypeLike | None = None) -> Array:
     if isinstance(w, MaskedWeight):
         return matmul(x * w.mask.astype(x.dtype), w.weight, compute_dtype)
     x, w, wide = _operands(x, w, compute_dtype)
-    # With one axis of rows, the gradient of w contracts one axis: of several, XLA's CPU
-    # backend would make a transposed copy first.
-    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) if x.ndim > 2 else x
-    out = jnp.matmul(rows, w, preferred_element_type=wide)
+    out = jnp.matmul(merge_rows(x), w, preferred_element_type=wide)
     return out.reshape(*x.shape[:-1], *out.shape[-1:])
+
+
+def merge_rows(x: Array) -> Array:
+    """Makes one axis of all but the last, unless an explicit mesh has them apart.
+
+    Then the gradient of a weight contracts one axis: of several, XLA's CPU backend
+    would make a transposed copy first.
+
+    Example:
+      >>> merge_rows(jnp.zeros((2, 3, 4))).shape
+      (6, 4)
+    """
+    apart = any(axes is not None for axes in jax.typeof(x).sharding.spec)
+    if x.ndim < 3 or apart:
+        return x
+    # Not -1: of nothing nobody could tell.
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def matmul_transposed(

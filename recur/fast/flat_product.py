@@ -1,12 +1,12 @@
 """Products of many steps with one weight, as the product of one matrix."""
 
-import math
 from typing import Any
 
 import jax
 from jax.custom_batching import custom_vmap
 
 from recur.jaxprs import run_alone
+from recur.linear import merge_rows
 from recur.types import Array
 
 
@@ -49,8 +49,7 @@ def is_plain(eqn: Any, x: Any, w: Any) -> bool:
 
 
 def _flat(eqn: Any, x: Array, w: Array) -> Array:
-    rows = math.prod(x.shape[:-1])  # Not -1: of nothing nobody could tell.
-    out = multiply_like(eqn, x.reshape(rows, x.shape[-1]), w, 0)
+    out = multiply_like(eqn, merge_rows(x), w, 0)
     return out.reshape(*x.shape[:-1], w.shape[-1])
 
 
