@@ -88,29 +88,30 @@ def with_given_carry(cell, flags, params, xs, mask):
     return jnp.sum(jnp.sin(ys), (0, 2))
 
 
+WAYS = {
+    "shard_map": (in_shard_map, loss),
+    "explicit": (with_explicit_axes, with_given_carry),
+}
+
+
+def differences(name, flags):
+    """Tells in which way of rolling one cell differs from alone."""
+    cell, names = CELLS[name], FLAGS[flags]
+    params = cell.init(jax.random.key(0), H)
+    expected = jax.device_get(alone(partial(loss, cell, names), params))
+    close = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
+    for way, (run, of_rows) in WAYS.items():
+        try:
+            found = run(partial(of_rows, cell, names), params)
+            jax.tree.map(close, jax.device_get(found), expected)
+        except Exception as error:
+            yield f"{name}, {flags}, {way}: {error!r:.300}"
+
+
 def main():
     optimise_little()
-    wrong = []
-    for name, cell in CELLS.items():
-        params = cell.init(jax.random.key(0), H)
-        for flags, names in FLAGS.items():
-            expected = alone(partial(loss, cell, names), params)
-            ways = {
-                "shard_map": lambda: in_shard_map(partial(loss, cell, names), params),
-                "explicit": lambda: with_explicit_axes(
-                    partial(with_given_carry, cell, names), params
-                ),
-            }
-            for way, run in ways.items():
-                try:
-                    jax.tree.map(
-                        partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5),
-                        jax.device_get(run()),
-                        jax.device_get(expected),
-                    )
-                except Exception as error:
-                    wrong.append(f"{name}, {flags}, {way}: {error!r:.300}")
-    sys.exit("\n".join(wrong))
+    every = ((name, flags) for name in CELLS for flags in FLAGS)
+    sys.exit("\n".join(wrong for row in every for wrong in differences(*row)))
 
 
 if __name__ == "__main__":

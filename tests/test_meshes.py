@@ -1,4 +1,4 @@
-"""Rolls inside ``jax.shard_map`` and with explicit mesh axes are what they are alone."""
+"""Rolls inside ``jax.shard_map`` and on explicit meshes are what they are alone."""
 
 import os
 import subprocess
