@@ -33,14 +33,8 @@ LAYERS = [
 # Of each list, a module may see those before it.
 INTEROP = (
     *("foreign", "weights", "gates", "holds", "network", "uniform", "tensor_file"),
-    *(
-        "torch_state",
-        "torch_module",
-        "torch_source",
-        "haiku_cores",
-        "keras_layers",
-        "nnx_modules",
-    ),
+    *("torch_state", "torch_module", "torch_source", "haiku_cores", "nnx_modules"),
+    *("keras_activations", "keras_layers", "keras_models"),
     *("torch", "keras", "flax_linen", "flax_nnx", "haiku", "equinox", "cudnn"),
 )
 ONNX = (
@@ -72,6 +66,8 @@ BESIDE = [
     *in_order("interop", INTEROP),
     *in_order("interop.onnx", ONNX),
     ("interop.onnx.model", "interop.foreign"),
+    ("interop.keras", "interop.onnx.cells"),
+    ("interop.keras_layers", "interop.onnx.cells"),
     *in_order("linen", LINEN),
     *in_order("nnx", NNX),
     *in_order("gradients", GRADIENTS),

@@ -14,23 +14,33 @@ import jax.numpy as jnp
 import numpy as np
 
 from recur.arguments import check_bools
-from recur.cells.gru import GRUParams
+from recur.cells.gru import GRU, GRUParams
+from recur.cells.lstm import LSTM
 from recur.compose.bidirectional import Bidirectional
 from recur.compose.regulariser import plain
 from recur.compose.stack import Stack
 from recur.interop.foreign import loaded
 from recur.interop.gates import Params, reorder, split_biases
 from recur.interop.holds import Holds
-from recur.interop.keras_layers import ACTIVATIONS, read_layer
+from recur.interop.keras_activations import ACTIVATIONS, OVER_UNITS
+from recur.interop.keras_layers import read_layer
+from recur.interop.keras_models import recurrent_layers
 from recur.interop.network import directions_of, layers_of, on_top
+from recur.interop.onnx.cells import OnnxGRU, OnnxLSTM
 from recur.interop.weights import check_zero
 from recur.types import Array, PyTree
 
-KERAS = Holds("Keras", reset_after=(True, False), activations=(*ACTIVATIONS.values(),))
+FUNCTIONS = (*ACTIVATIONS.values(), *OVER_UNITS.values())
+KERAS = Holds("Keras", reset_after=(True, False), activations=FUNCTIONS)
 
 
 def from_keras(layers: Any) -> tuple[Any, PyTree]:
-    """Makes a cell and its params of a Keras layer, or of several on top of another.
+    """Makes a cell and its params of a Keras layer, or of all that a model has.
+
+    Of a model, what comes before the first recurrent layer and after the last, such as
+    an embedding and a dense layer, is the caller's. Between them, what does nothing in
+    evaluation is stepped over: dropout, noise, and ``Masking``, which the roll here is
+    told by its ``mask`` or ``seq_lengths``.
 
     Nothing is rounded but the sum of the two biases of a GRU that resets after the
     product. Dropout is no part of the weights: what comes is the layer with
@@ -39,17 +49,18 @@ def from_keras(layers: Any) -> tuple[Any, PyTree]:
 
     Args:
       layers: An ``LSTM``, ``GRU``, ``SimpleRNN`` or ``RNN`` of such cells, one of these
-        cells, or a ``Bidirectional``, built; or a list or ``Sequential`` of these, from
-        the bottom up.
+        cells, or a ``Bidirectional``, built; or a list of these, from the bottom up, or
+        a model that is one chain of layers.
 
     Returns:
       ``(cell, params)`` in the dtype of the variables: a ``Stack`` of several,
-      ``Bidirectional`` of such.
+      ``Bidirectional`` of such. With other functions than tanh and sigmoid an LSTM
+      comes as :class:`recur.interop.onnx.OnnxLSTM`, a GRU as ``OnnxGRU``.
 
     Raises:
       TypeError: If one is something else.
-      ValueError: If one is not built, or has options that are another function than our
-        cell, such as ``go_backwards=True``.
+      ValueError: If one is not built, has options that are another function than our
+        cells, such as ``go_backwards=True``, or other layers stand between them.
 
     Example:
       >>> import keras
@@ -61,9 +72,7 @@ def from_keras(layers: Any) -> tuple[Any, PyTree]:
     """
     keras = loaded("keras")
     where = "from_keras"
-    if keras is not None and isinstance(layers, keras.Sequential):
-        layers = layers.layers
-    several = layers if isinstance(layers, (tuple, list)) else [layers]
+    several = recurrent_layers(where, keras, layers)
     return on_top(where, [read_layer(where, keras, layer) for layer in several])
 
 
@@ -110,10 +119,19 @@ def _all_weights(
     elif isinstance(cell, Stack):
         parts = layers_of(where, cell, params)
     else:
-        KERAS.check(where, cell, params)
+        KERAS.check(where, _usual(cell), params)
         return _weights(where, params, use_bias=use_bias)
     each = (_all_weights(where, *part, use_bias=use_bias) for part in parts)
     return list(chain.from_iterable(each))
+
+
+def _usual(cell: Any) -> Any:
+    """The cell with the usual functions, whose weights are the same."""
+    if isinstance(cell, OnnxGRU):
+        return GRU(cell.hidden_size, reset_after=cell.reset_after)
+    if isinstance(cell, OnnxLSTM):
+        return LSTM(cell.hidden_size, peephole=cell.peephole, coupled=cell.coupled)
+    return cell
 
 
 def _weights(where: str, params: Params, *, use_bias: bool) -> list[Array]:

@@ -11,21 +11,11 @@ from recur.cells.gru import GRUParams
 from recur.cells.lstm import LSTMParams
 from recur.checks import describe
 from recur.interop.gates import Params, TwoBiases, merge_biases, reorder
+from recur.interop.keras_activations import ACTIVATIONS, OVER_UNITS, name_of
 from recur.interop.network import both_ways, cell_of, on_top
+from recur.interop.onnx.cells import OnnxGRU, OnnxLSTM
 from recur.interop.weights import as_weight, check_rank, take_weights
-from recur.types import Activation, Array, PyTree
-
-ACTIVATIONS: dict[str, Activation] = {
-    "tanh": jnp.tanh,
-    "relu": jax.nn.relu,
-    "sigmoid": jax.nn.sigmoid,
-    "linear": jnp.positive,
-    "softplus": jax.nn.softplus,
-    "softsign": jax.nn.soft_sign,
-    "silu": jax.nn.silu,
-    "selu": jax.nn.selu,
-}
-"""Functions of Keras that have no options, or none that differ from ours."""
+from recur.types import Array, PyTree
 
 MERGES = {"concat": "concatenate", "sum": "sum", "ave": "mean", "mul": "product"}
 KINDS: dict[str, type[Params]] = {
@@ -66,13 +56,6 @@ def _from_cell(where: str, keras: Any, cell: Any) -> tuple[Any, Params]:
             f"{', '.join(KINDS)}, or a layer of it. Pass the recurrent layers of a "
             "model alone."
         )
-    activation = _name(keras, cell.activation)
-    if kind is ElmanParams:
-        _check(where, "activation", activation, (*ACTIVATIONS,))
-    else:
-        _check(where, "activation", activation, ("tanh",))
-        inner = _name(keras, cell.recurrent_activation)
-        _check(where, "recurrent_activation", inner, ("sigmoid",))
     if not cell.built or not hasattr(cell, "recurrent_kernel"):
         raise ValueError(
             f"{where}: layers has {describe(cell)} without weights; expected a layer "
@@ -80,20 +63,36 @@ def _from_cell(where: str, keras: Any, cell: Any) -> tuple[Any, Params]:
         )
     after = getattr(cell, "reset_after", False)
     params = _params(where, kind, _arrays(where, keras, cell), reset_after=after)
-    return cell_of(params, activation=ACTIVATIONS[activation]), params
+    return _cell_of(where, keras, cell, params), params
 
 
-def _name(keras: Any, function: Any) -> str:
-    name = getattr(function, "__name__", "")
-    known = getattr(keras.activations, name, None) is function
-    return name if known else repr(function)
+def _cell_of(where: str, keras: Any, layer: Any, params: Params) -> Any:
+    """Makes the cell that has the functions of a layer."""
+    names = name_of(keras, layer.activation), "sigmoid"
+    if isinstance(params, ElmanParams):
+        known = ACTIVATIONS | OVER_UNITS
+        _check(where, "activation", names[0], (*known,))
+        return cell_of(params, activation=known[names[0]])
+    names = names[0], name_of(keras, layer.recurrent_activation)
+    for name, value in zip(("activation", "recurrent_activation"), names, strict=True):
+        _check(where, name, value, (*ACTIVATIONS,))
+    activation, gate = (ACTIVATIONS[name] for name in names)
+    if names == ("tanh", "sigmoid"):
+        return cell_of(params)
+    options: dict[str, Any] = {"dtype": params.w_ih.dtype}
+    hidden_size = params.w_hh.shape[0]
+    if isinstance(params, LSTMParams):
+        functions = gate, activation, activation
+        return OnnxLSTM(hidden_size, activations=functions, **options)
+    options["reset_after"] = params.b_hn is not None
+    return OnnxGRU(hidden_size, activations=(gate, activation), **options)
 
 
 def _check(where: str, name: str, value: Any, expected: tuple[Any, ...]) -> None:
     if value not in expected:
         raise ValueError(
             f"{where}: {name} of the layer is {value!r}; expected "
-            f"{' or '.join(map(repr, expected))}, as our cell has no other. "
+            f"{' or '.join(map(repr, expected))}, as our cells have no other. "
             f"{_REMEDIES[name]}"
         )
 

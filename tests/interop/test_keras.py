@@ -1,6 +1,7 @@
 """Keras layers and ours: the same outputs, states and gradients, both directions."""
 
 import os
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ import pytest
 import recur
 from recur import GRU, LSTM, Bidirectional, Elman, LSTMCarry, Stack
 from recur.interop.keras import from_keras, to_keras
+from recur.interop.keras_activations import ACTIVATIONS, OVER_UNITS
 from tests.contract.data import quickly
 from tests.interop.agreement import (
     assert_close,
@@ -42,6 +44,12 @@ LAYERS = {
     "lstm": lambda: L("LSTM", 4, dropout=0.5),
     "gru-after": lambda: L("GRU", 4),
     "gru-before": lambda: L("GRU", 4, reset_after=False),
+    "lstm-free": lambda: L(
+        "LSTM", 4, activation="elu", recurrent_activation="hard_sigmoid"
+    ),
+    "gru-free-before": lambda: L("GRU", 4, activation="gelu", reset_after=False),
+    "gru-free-after": lambda: L("GRU", 4, recurrent_activation="softsign"),
+    "simple-over-units": lambda: L("SimpleRNN", 4, activation="softmax"),
     "simple": lambda: L("SimpleRNN", 4, activation="relu"),
     "rnn-of-cells": lambda: keras.layers.RNN(
         [L("LSTMCell", 3), L("GRUCell", 2)], return_sequences=True
@@ -191,13 +199,21 @@ def test_without_biases_they_must_be_zero():
         (lambda: [], ValueError, "from_keras: there are no layers"),
         (lambda: keras.layers.Dense(2), TypeError, "a Dense"),
         (lambda: keras.layers.LSTM(2), ValueError, "without weights"),
-        (lambda: keras.layers.LSTM(2, activation="relu"), ValueError, "'relu'"),
         (
-            lambda: keras.layers.GRU(2, recurrent_activation="hard_sigmoid"),
+            lambda: built(keras.layers.LSTM(2, activation="softmax"), 3),
             ValueError,
-            "recurrent_activation of the layer is 'hard_sigmoid'",
+            "activation of the layer is 'softmax'",
         ),
-        (lambda: keras.layers.SimpleRNN(2, activation="gelu"), ValueError, "gelu"),
+        (
+            lambda: built(keras.layers.GRU(2, recurrent_activation=jnp.sin), 3),
+            ValueError,
+            "recurrent_activation of the layer is .*sin.*any step can be rolled",
+        ),
+        (
+            lambda: built(keras.layers.SimpleRNN(2, activation="threshold"), 3),
+            ValueError,
+            "threshold",
+        ),
         (lambda: keras.layers.GRU(2, go_backwards=True), ValueError, "reverse=True"),
         (
             lambda: keras.layers.Bidirectional(keras.layers.GRU(2), merge_mode=None),
@@ -225,11 +241,126 @@ def test_what_keras_lacks_is_refused(cell):
         to_keras(cell, random_params(cell, 2))
 
 
-@pytest.mark.parametrize("name", ["linear", "softplus", "softsign", "silu", "selu"])
-def test_activations_are_those_of_keras(name):
-    layer = built(L("SimpleRNN", 4, activation=name), 2)
-    cell, params = from_keras(layer)
-    x, h = sequence(3, 2), sequence(3, 4, seed=1)
-    _, y = cell.step(params, jnp.asarray(h), x)
+def test_activations_are_those_of_keras():
+    ours = ACTIVATIONS | OVER_UNITS
+    xs = jnp.asarray([[-7.3, -3.2, -1.7, -0.6, 0.0005], [0.4, 0.9, 1.8, 3.4, 6.7]])
+
+    def both(functions):
+        weighted = lambda f, x: jnp.sum(jnp.cos(x) * f(x))
+        return {
+            name: (f(xs), jax.grad(partial(weighted, f))(xs))
+            for name, f in functions.items()
+        }
+
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        assert_close(y, np.asarray(layer.cell(x, [h])[0]))
+        theirs = {name: getattr(keras.activations, name) for name in ours}
+        found, expected = (quickly(partial(both, f))() for f in (ours, theirs))
+        assert_close(found, expected)
+
+
+def tagger():
+    """Layers as models have them around and between recurrent ones."""
+    k, both = keras.layers, L("GRU", 2)
+    both.return_state = False
+    lstm = k.LSTM(4, activation="relu", return_sequences=True, **UNDRAWN)
+    return [
+        *(k.Embedding(9, 3, mask_zero=True), k.SpatialDropout1D(0.2)),
+        *(lstm, k.Dropout(0.5), k.GaussianNoise(1.0), k.Activation("linear")),
+        *(k.Bidirectional(both), k.LayerNormalization(), k.Dense(2)),
+    ]
+
+
+def chained(layers):
+    inputs = x = keras.Input((5,), dtype="int32")
+    for layer in layers:
+        x = layer(x)
+    return keras.Model(inputs, x)
+
+
+MODELS = {
+    "sequential": lambda: keras.Sequential([keras.Input((5,)), *tagger()]),
+    "functional": lambda: chained(tagger()),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_recurrent_layers_of_whole_models(name):
+    words = np.array([[1, 2, 3, 4, 5], [8, 7, 6, 0, 0]])
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        model = MODELS[name]()
+        rng = np.random.default_rng(0)
+        model.set_weights([0.5 * rng.normal(size=w.shape) for w in model.weights])
+        cell, params = from_keras(model)
+        start, *_, end = (
+            layer
+            for layer in model.layers
+            if "mbedding" in layer.name or "idirectional" in layer.name
+        )
+        inside = keras.Model(model.inputs[0], [start.output, end.output])
+        xs, expected = inside(words)
+    lengths = jnp.array([5, 3])
+    _, ys = recur.unroll(cell, params, None, xs, seq_lengths=lengths, time_major=False)
+    # At padded steps Keras repeats what is at the last valid one.
+    for row, n in enumerate(lengths):
+        assert_close(ys[row, :n], expected[row, :n])
+    assert from_keras(model)[0] == cell
+
+
+def two_inputs():
+    a, b = keras.Input((5, 3)), keras.Input((5, 3))
+    return keras.Model([a, b], keras.layers.LSTM(2)(keras.layers.Add()([a, b])))
+
+
+def from_a_state():
+    x = keras.Input((5, 3))
+    _, h = keras.layers.GRU(2, return_state=True)(x)
+    return keras.Model(x, keras.layers.GRU(2)(keras.layers.RepeatVector(4)(h)))
+
+
+BROKEN = {
+    "a dense layer between": (
+        lambda: keras.Sequential(
+            [
+                *(keras.Input((5, 3)), keras.layers.GRU(2, return_sequences=True)),
+                *(keras.layers.Dense(2), keras.layers.GRU(2)),
+            ]
+        ),
+        "the Dense .* stands between recurrent layers",
+    ),
+    "only the last output": (
+        lambda: keras.Sequential(
+            [
+                *(keras.Input((5, 3)), keras.layers.GRU(2, **UNDRAWN)),
+                *(keras.layers.RepeatVector(4), keras.layers.GRU(2, **UNDRAWN)),
+            ]
+        ),
+        "the RepeatVector .* stands between",
+    ),
+    "two inputs": (two_inputs, "are no chain in which each has one input"),
+    "the state goes on": (from_a_state, "are no chain"),
+    "nothing recurrent": (
+        lambda: keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]),
+        "there is no recurrent layer",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_models_of_which_no_stack_can_be_made_are_refused(name):
+    make, message = BROKEN[name]
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        model = make()
+    with pytest.raises(ValueError, match=message):
+        from_keras(model)
+
+
+def test_a_list_is_not_asked_for_sequences_and_weights_of_free_cells_go_back():
+    layers = [built(keras.layers.LSTM(3, activation="relu", **UNDRAWN), 2)]
+    layers += [keras.layers.Dropout(0.5), built(keras.layers.GRU(2, **UNDRAWN), 3)]
+    for layer in (layers[0], layers[2]):
+        layer.set_weights([sequence(*w.shape) for w in layer.weights])
+    cell, params = from_keras(layers)
+    written = to_keras(cell, params)
+    expected = [np.asarray(w.value) for n in (0, 2) for w in layers[n].weights]
+    for ours, theirs in zip(written[:5], expected[:5], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
