@@ -1,6 +1,7 @@
 """Strict numerics for every test: ranks and dtypes are promoted by nobody but us."""
 
 import gc
+from collections import Counter
 
 import jax
 import pytest
@@ -35,7 +36,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--random-steps",
         type=int,
-        default=40,
+        default=30,
         help="how many steps composed at random are compared with a plain loop",
     )
 
@@ -45,6 +46,19 @@ def pytest_configure(config):
     settings.load_profile("long" if config.getoption("--long") else "same")
     optimise_little()
     share_programs(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Of a test marked ``quick(n)``, marks all rows but the first n as slow."""
+    seen = Counter()
+    for item in items:
+        mark = item.get_closest_marker("quick")
+        if mark is not None:
+            test = item.path, item.originalname
+            seen[test] += 1
+            if seen[test] > mark.args[0]:
+                item.add_marker("slow")
 
 
 def pytest_collection_finish(session):

@@ -147,6 +147,7 @@ def refused(capsys, arguments):
     return message
 
 
+@pytest.mark.slow
 def test_bad_input(capsys, tmp_path, text):
     out = ["--out", str(tmp_path / "out")]
     latin = tmp_path / "latin"
@@ -173,6 +174,7 @@ def test_bad_input(capsys, tmp_path, text):
     assert not (tmp_path / "out" / "checkpoints" / "1").exists()
 
 
+@pytest.mark.slow
 # Orbax leaves reads of a damaged checkpoint behind, which end after its event loop.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_checkpoints_that_do_not_fit(capsys, tmp_path, text):
@@ -223,6 +225,7 @@ def test_the_carry_is_handed_on_and_its_gradient_is_not():
     assert after.position == 4
 
 
+@pytest.mark.slow
 def test_evaluation_reads_all_of_the_text_once():
     settings, ids = Settings(hidden=8, batch=2, window=4), np.arange(42) ** 2 % 5
     params = make_state(settings, 5).params

@@ -37,6 +37,7 @@ def outputs(tree):
     return carry, ys[0] if isinstance(ys, tuple) else ys
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     "roll",
     [
@@ -82,6 +83,7 @@ def test_the_carry_has_the_dtype_that_was_given():
     assert last.dtype == jnp.bfloat16
 
 
+@pytest.mark.quick(6)
 @pytest.mark.parametrize(
     ("time", "xs"),
     [

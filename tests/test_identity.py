@@ -83,6 +83,7 @@ def test_weights_set_inside_a_loss_have_gradients_again_and_again():
         np.testing.assert_allclose(jax.grad(loss)(w), jax.grad(plain)(w), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_a_step_closes_over_dies_with_it():
     alive = []
 

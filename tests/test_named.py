@@ -68,6 +68,7 @@ def test_through_compositions_and_jit():
     np.testing.assert_array_equal(named["square"][0], [0, 1, 4])
 
 
+@pytest.mark.slow
 def test_gradients_go_through():
     cell = recur.LSTM(4)
     params, carry = cell.init(jax.random.key(0), 3), cell.init_carry((2,))

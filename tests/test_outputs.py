@@ -26,6 +26,7 @@ def held(ys, *, reverse):
     return jnp.stack([jnp.stack(row) for row in out])
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("time_major", [True, False])
 def test_invalid_outputs_are_held_on_request(reverse, time_major):

@@ -62,6 +62,7 @@ ROLLS = {
 }
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("name", ROLLS)
 def test_singular_steps_have_the_gradients_of_their_valid_steps(name, reverse):
@@ -105,6 +106,7 @@ def test_slices_of_a_series_where_nothing_is_valid_are_not_seen():
     np.testing.assert_allclose(jax.grad(loss)(by), expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_losses_are_not_taken_at_targets_that_do_not_count():
     cell, targets = recur.GRU(H), jnp.abs(random_like(3, jnp.zeros((T, B)))) + 0.5
     params = cell.init(jax.random.key(0), H)
@@ -125,6 +127,7 @@ def test_losses_are_not_taken_at_targets_that_do_not_count():
     )
 
 
+@pytest.mark.slow
 def test_windows_of_a_stream_too():
     bptt = recur.training.TruncatedBPTT(
         countdown, lambda y, target: jnp.log(target) * y.sum(-1), window=T
@@ -142,6 +145,7 @@ def test_windows_of_a_stream_too():
     assert_close((loss, grads), jax.value_and_grad(plain)(W))
 
 
+@pytest.mark.slow
 def test_keys_integers_and_booleans_are_filled_too():
     valid = jnp.array([[False, True], [True, False]])
     tree = {

@@ -23,8 +23,9 @@ def loss(params, xs, flags="none"):
     return jnp.sum(jnp.sin(ys)) + sum(jnp.sum(a) for a in jax.tree.leaves(carry))
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("flags", FLAGS)
-@pytest.mark.parametrize("sizes", ["t, 2, 3", "5, b, 3", "t, b, 3"])
+@pytest.mark.parametrize("sizes", ["t, b, 3", "5, b, 3"])
 def test_one_program_is_right_at_many_sizes(sizes, flags):
     function = jax.value_and_grad(lambda params, xs: loss(params, xs, flags))
     xs = jax.ShapeDtypeStruct(export.symbolic_shape(sizes), jnp.float32)

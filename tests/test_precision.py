@@ -25,6 +25,7 @@ def test_bfloat16_products_accumulate_in_float32():
     assert product[0, 0] == 4096  # A bfloat16 sum of ones stops at 256.
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("make", CELLS)
 def test_mixed_precision_keeps_params_and_carry_in_float32(make):
     cell = make(16, compute_dtype=jnp.bfloat16)
@@ -46,6 +47,7 @@ def test_mixed_precision_keeps_params_and_carry_in_float32(make):
         np.testing.assert_allclose(ours, theirs, atol=3e-2 * scale)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("make", CELLS)
 def test_mixed_precision_sums_gradients_over_time_in_float32(make):
     # 4,096 equal steps: a bfloat16 sum would stop growing near the 256th.

@@ -55,7 +55,17 @@ def public(name):
 EVERY = [(name, n) for name in NAMES for n in public(name)]
 
 
-@pytest.mark.parametrize("name", NAMES)
+SLOW = ("gradients.", "interop.", "linen.", "online.", "training.", "language_model")
+"""Where the examples train or measure something; the quick lane runs the others."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.slow if n.startswith(SLOW) else ())
+        for n in NAMES
+    ],
+)
 def test_examples_run(name, monkeypatch):
     if needed(name):
         monkeypatch.setenv("KERAS_BACKEND", "jax")

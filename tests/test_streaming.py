@@ -15,6 +15,7 @@ XS = random_like(1, jnp.zeros((7, 2, 3)))
 MASK = np.arange(14).reshape(7, 2) % 3 != 1
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("time_major", [True, False])
 @pytest.mark.parametrize(
     "flags",

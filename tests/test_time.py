@@ -90,6 +90,7 @@ def test_lengths_out_of_range_are_harmless_where_they_cannot_be_seen():
     assert_close(compiled(jnp.array([-3, 99])), roll(seq_lengths=[0, 6]))
 
 
+@pytest.mark.slow
 def test_several_batch_axes():
     xs = random_like(3, jnp.zeros((6, 2, 3, 3)))
     carry = random_like(4, CELL.init_carry((2, 3)))
@@ -134,6 +135,7 @@ def test_stream_waits_for_its_chunks():
     assert_close((carry, ys), roll(XS[:2]))
 
 
+@pytest.mark.quick(5)
 @pytest.mark.parametrize("steps", [0, 1, 2, 7])
 @pytest.mark.parametrize("memory", ["full", "sqrt", 1, 3, 100])
 def test_memory_at_every_length(steps, memory):
@@ -171,6 +173,7 @@ def test_unroll_loss_equals_the_loss_outside():
     assert_close(*both)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("as_users_fuse")
 def test_unroll_loss_never_holds_all_logits():
     classes, steps = 1000, 256

@@ -18,6 +18,7 @@ def test_sqrt_grows_as_a_square_root():
     assert slopes(steps, root)[0] < 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("as_users_fuse")
 def test_logits_exist_a_few_steps_at_a_time():
     sizes = {"batch": 2, "size": 8, "classes": 2000}

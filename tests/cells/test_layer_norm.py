@@ -37,6 +37,7 @@ def test_gradient_at_equal_entries_is_finite():
         assert np.isfinite(grad(a)).all()
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("kind", CELLS)
 def test_gradients_from_zeros_are_finite(kind):
     cell = kind(4)

@@ -84,6 +84,7 @@ def test_recorded_torch(kind):
     assert_equals_torch(kind, golden(kind))
 
 
+@pytest.mark.quick(2)
 @pytest.mark.skipif(
     importlib.util.find_spec("torch") is None, reason="torch is not installed"
 )

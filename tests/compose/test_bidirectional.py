@@ -62,6 +62,7 @@ def test_recorded_packed_batch():
     assert_equals_torch(golden("packed"))
 
 
+@pytest.mark.quick(1)
 @pytest.mark.skipif(
     importlib.util.find_spec("torch") is None, reason="torch is not installed"
 )

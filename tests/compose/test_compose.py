@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import recur
 from tests.reference.elman import elman_unit
@@ -50,6 +51,7 @@ def test_stacks_are_values():
     assert hash(one) == hash(other)
 
 
+@pytest.mark.slow
 def test_a_learned_carry_gets_its_gradient_from_every_row():
     cell = recur.LearnedCarry(recur.GRU(4))
     params = cell.init(jax.random.key(0), 3)

@@ -79,6 +79,7 @@ def with_grads(roll):
     return quickly(run)
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("reverse", [False, True])
 def test_equals_the_plain_loop(row, reverse):
     cell, params, carry, xs = row
@@ -128,6 +129,7 @@ def test_the_same_masks_when_all_is_computed_again(name):
     assert_close(checkpointed(*args), trained(name))
 
 
+@pytest.mark.quick(2)
 def test_gradients_equal_the_python_loop(name):
     cell, *args = make_row(name)
 
@@ -138,6 +140,7 @@ def test_gradients_equal_the_python_loop(name):
     assert_close(with_grads(loop)(*args), trained(name))
 
 
+@pytest.mark.quick(5)
 def test_one_key_one_mask_and_evaluation_has_none(row):
     cell, params, carry, xs = row
     first, again = (training(cell)(params, carry, xs)[1] for _ in range(2))
@@ -151,6 +154,7 @@ def test_one_key_one_mask_and_evaluation_has_none(row):
         np.testing.assert_allclose(plain, inner, atol=1e-6)
 
 
+@pytest.mark.quick(4)
 def test_models_with_masks_of_their_own_by_vmap(row):
     cell, params, carry, xs = row
     keys = jax.random.split(KEY, 2)

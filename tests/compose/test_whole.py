@@ -50,6 +50,7 @@ WRAPPERS = {
 }
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("flags", FLAGS)
 @pytest.mark.parametrize("name", WRAPPERS)
 def test_wrappers_act_on_all_steps_of_the_layer_inside(name, flags):
@@ -81,6 +82,7 @@ def test_batch_major_equals_time_major():
     assert_close(zs.swapaxes(0, 1), ys)
 
 
+@pytest.mark.slow
 def test_an_activation_singular_at_zero_keeps_padding_out_of_gradients():
     layer = recur.Readout(
         BOTH, 1, activation=jnp.log, bias_init=jax.nn.initializers.zeros

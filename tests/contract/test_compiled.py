@@ -48,6 +48,7 @@ def result(case):
     return compiled(case, recur.unroll.__kwdefaults__["implementation"])
 
 
+@pytest.mark.quick(3)
 def test_law_2_unroll_equals_the_loop(case, result):
     assert_close(result[0], oracle.of_row(case, **DRAWN))
 

@@ -68,6 +68,7 @@ def test_numpy_means_the_same(program, dtype):
     assert_close(interpreted(program)(x), jax.jit(program)(x), dtype)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_of_gradients(program):
     def loss(x):

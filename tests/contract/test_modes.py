@@ -42,6 +42,7 @@ def curvature(case):
     return lambda along: product(args, along)
 
 
+@pytest.mark.quick(2)
 def test_linearize_jvp_and_transpose(case):
     loss, args = ours(case)
     along = random_like(1, args)
@@ -58,6 +59,7 @@ def test_linearize_jvp_and_transpose(case):
     assert_close(actual, (both, both, jax.tree.map(lambda g: y * g, grads)), np.float64)
 
 
+@pytest.mark.quick(1)
 def test_grad_of_grad(case):
     """The gradient of half the squared norm of gradients is their curvature."""
     loss, args = ours(case)

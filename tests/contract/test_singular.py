@@ -35,6 +35,7 @@ def singular(step):
     return wrapped
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("roll", [recur.unroll, recur.static_unroll])
 def test_padding(case, roll):
     cell, params, carry, xs = draw(case)

@@ -150,6 +150,7 @@ def check_few(case, data, **drawn):
     check(case, data.draw(st.sampled_from(list(plans_of(case)))), **drawn)
 
 
+@pytest.mark.quick(1)
 def test_every_cell(case):
     check_few(case)
 

@@ -138,6 +138,7 @@ def taken_apart(monkeypatch):
     return count
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", STEPS)
 @pytest.mark.parametrize("reverse", [False, True])
 def test_equals_the_plain_scan(name, reverse, taken_apart):
@@ -148,6 +149,7 @@ def test_equals_the_plain_scan(name, reverse, taken_apart):
     assert len(taken_apart) == 1
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", STEPS)
 @pytest.mark.parametrize("argument", [1, 2], ids=["carry", "xs"])
 def test_one_argument_may_move_alone(name, argument):
@@ -187,6 +189,7 @@ def test_weights_that_stand_left_or_lie_are_turned_once(taken_apart):
     assert names.count("transpose") == 3
 
 
+@pytest.mark.slow
 def test_flags_are_obeyed(taken_apart):
     step, params, carry = STEPS["two-products"]
     xs = random_like(9, jnp.zeros((T, B, N))).at[3:, 1].set(jnp.nan)
@@ -202,6 +205,7 @@ def test_integers_may_come_in(taken_apart):
     assert taken_apart
 
 
+@pytest.mark.slow
 def test_flax_cells_are_taken_as_they_are(taken_apart):
     cell = nn.OptimizedLSTMCell(H)
     (carry,), xs = (drawn((B, H)),), random_like(9, jnp.zeros((T, B, N)))

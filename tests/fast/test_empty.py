@@ -19,6 +19,7 @@ CELLS = [
 ]
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: type(cell).__name__)
 @pytest.mark.parametrize("implementation", ["chunked", "scan"])
 def test_no_rows_give_gradients_of_zero(cell, implementation):
@@ -41,6 +42,7 @@ def affine(params, carry, x):
     return h, h
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("implementation", ["chunked", "scan"])
 @pytest.mark.parametrize("sizes", [(0, 4), (3, 0), (0, 0)])
 @pytest.mark.parametrize("batch", [(), (2,), (0,)])

@@ -30,6 +30,7 @@ def one_of(tree, row, axis, rows):
     return jax.tree.map(take, tree)
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("name", OWN)
 @pytest.mark.parametrize("flags", FLAGS)
 @pytest.mark.parametrize("reverse", [False, True])
@@ -49,6 +50,7 @@ def test_one_row(name, flags, reverse, rows):
         assert_close(got, (one_of(last, row, 0, rows), one_of(ys, row, 1, rows)))
 
 
+@pytest.mark.slow
 def test_its_tangents_and_gradients():
     cell, params, carry, xs = draw(ROWS["lstm"], batch_shape=(1,), steps=T)
     weights = random_like(4, jnp.zeros((T, 1, H)))

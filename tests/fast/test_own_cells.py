@@ -46,6 +46,7 @@ def test_each_cell_knows_its_parts(name):
     assert isinstance(cell.parts(params, carry), CELLS[name][2])
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
 def test_precisions(name, dtype, request):
@@ -57,6 +58,7 @@ def test_precisions(name, dtype, request):
     assert_close(chunked[0], plain[0], dtype)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", CELLS)
 def test_products_in_bfloat16_keep_float32_around_them(name):
     args = prepared(name, compute_dtype=jnp.bfloat16)
@@ -87,6 +89,7 @@ def test_a_step_that_was_overridden_is_another_step():
     assert_close(twice, 2 * once)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("as_users_fuse")
 def test_training_keeps_less_than_the_plain_scan(monkeypatch):
     monkeypatch.setattr(sizes, "CHUNK", 16 * B)
@@ -117,6 +120,7 @@ def test_chunks_are_at_least_a_step():
     assert even_steps(7, 1) == 1
 
 
+@pytest.mark.slow
 def test_more_steps_are_done_at_once_onward_the_less_is_projected():
     ahead = [
         onward_steps(jnp.zeros((96, 16, n)), 96, least=2, made=0)

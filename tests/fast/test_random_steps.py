@@ -12,9 +12,6 @@ from recur.fast import sizes
 from tests.contract.data import quickly
 from tests.fast.random_steps import draw_program, needed
 
-QUICK = 12
-"""How many of the steps are compared in the quick lane."""
-
 
 @pytest.fixture(autouse=True)
 def _as_users_have_it(monkeypatch, x64):
@@ -27,9 +24,7 @@ def _as_users_have_it(monkeypatch, x64):
 def pytest_generate_tests(metafunc):
     if "seed" in metafunc.fixturenames:
         count = metafunc.config.getoption("--random-steps")
-        slow = {True: (), False: pytest.mark.slow}
-        seeds = [pytest.param(n, marks=slow[n < QUICK]) for n in range(count)]
-        metafunc.parametrize("seed", seeds)
+        metafunc.parametrize("seed", range(count))
 
 
 def by_loop(program):
@@ -154,6 +149,7 @@ def differences(found, expected, tolerance):
             yield f"{jax.tree_util.keystr(path)} off by {off:.1e}"
 
 
+@pytest.mark.quick(6)
 def test_steps_composed_at_random(seed):
     program = needed(draw_program(seed))
     tolerance = 0.1 if program.has("coarse") else 1e-9

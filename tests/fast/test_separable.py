@@ -176,6 +176,7 @@ def traced(step):
     return jax.make_jaxpr(step)(PARAMS, CARRY, X)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("name", [*SEPARATE, *SCANNED])
 def test_steps_equal_the_loop_in_value_and_gradient(name):
     step = (SEPARATE | SCANNED)[name]

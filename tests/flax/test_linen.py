@@ -57,11 +57,13 @@ def assert_equals_unroll(module, cell, xs=XS, flags=None, options=None):
     assert_close(got, expected)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", ["stack", "learned-carry", "user"])
 def test_cell_in_flax_rnn(name):
     assert_equals_unroll(nn.RNN(Cell(CELLS[name])), CELLS[name])
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", ["learned-carry", "readout", "deep-bidirectional"])
 def test_layer(name):
     cell = CELLS[name]
@@ -69,6 +71,7 @@ def test_layer(name):
     assert_equals_unroll(RNN(cell), cell, flags=flags)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", ROLLS)
 def test_every_way_to_roll(name):
     assert_equals_unroll(RNN(CELLS["lstm"]), CELLS["lstm"], flags=ROLLS[name])
@@ -85,6 +88,7 @@ def test_attributes_are_defaults_of_calls():
     assert_close(again, ys)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", ["lstm", "stack"])
 def test_both_forms_draw_the_same(name):
     cell = CELLS[name]
@@ -108,6 +112,7 @@ def test_names_take_any_tree_there_and_back(tree):
     assert all(isinstance(key, str) for key in to_names(tree, "w"))
 
 
+@pytest.mark.slow
 def test_axes():
     layer, cell = RNN(CELLS["lstm"]), CELLS["lstm"]
     variables = init(layer)

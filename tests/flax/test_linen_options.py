@@ -27,6 +27,7 @@ TOP = recur.Dropout(recur.LSTM(16, **FAST), 0.25)
 DROPPED = recur.Stack((recur.GRU(3, **FAST), TOP))
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     "module",
     [

@@ -68,6 +68,7 @@ def test_cell_in_flax_rnn(name):
     assert_equals_unroll(rnn_of(CELLS[name]), CELLS[name])
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", ["learned-carry", "deep-bidirectional"])
 def test_layer(name):
     flags = {"seq_lengths": LENGTHS, "reset": RESET}

@@ -62,6 +62,7 @@ def test_no_stream_where_nothing_is_drawn():
         RNN(DROPPED, SIZE, rngs=nnx.Rngs(params=0))
 
 
+@pytest.mark.slow
 def test_sharding_metadata():
     axes = {"w_ih": (None, "model"), "h": ("data", None)}
     mesh = jax.make_mesh((1, 1), ("data", "model"), axis_types=AUTO)
@@ -105,6 +106,7 @@ def test_refuses_inputs():
         RNN(LSTM, SIZE, rngs=RNGS(), partitioning={"w": (None,)})
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", ["linen", "nnx"])
 def test_says_how_to_get_flax(name):
     script = f"import sys; sys.modules['flax'] = None; import recur.{name}"

@@ -90,6 +90,7 @@ def test_exploding_too():
     np.testing.assert_allclose(norms, np.sqrt(2) * 3.0 ** np.arange(49, -1, -1))
 
 
+@pytest.mark.slow
 def test_rows_of_different_lengths_are_rows_alone():
     cell, params, carry, xs = network("lstm")
     lengths = jnp.array([4, 2])
@@ -112,6 +113,7 @@ def test_a_reset_stops_the_gradient():
     assert not norms[:2].any()
 
 
+@pytest.mark.slow
 def test_batch_major_and_reverse():
     cell, params, carry, xs = network("gru")
     forwards = carry_gradient_norms(cell, squares, params, carry, xs)
@@ -147,6 +149,7 @@ def test_a_carry_may_hold_more_than_floats_and_have_matrices():
     np.testing.assert_allclose(norms[:, 0], 3 * 0.5 ** np.arange(4, 0, -1))
 
 
+@pytest.mark.slow
 def test_series_and_masks_of_dropout_travel_along():
     cell = recur.RecurrentDropout(recur.GRU(3, dtype=jnp.float64), rate=0.5)
     params, xs = cell.init(jax.random.key(0), 2), jnp.ones((5, 2, 2))
@@ -157,6 +160,7 @@ def test_series_and_masks_of_dropout_travel_along():
     np.testing.assert_allclose(found[0], jax.grad(loss)(carry), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_jit_and_no_second_trace():
     cell, params, carry, xs = network("lstm")
     eager = carry_gradient_norms(cell, squares, params, carry, xs)

@@ -41,6 +41,7 @@ def update_gates(params, carry, xs):
     )
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("lengths", [None, (4, 2)])
 def test_gates_are_counted_and_memory_measured(lengths):
     cell, params, carry, xs = network("gru")

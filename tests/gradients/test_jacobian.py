@@ -44,6 +44,7 @@ def test_dense_matrices_agree(name):
             np.testing.assert_allclose(growths[:, row].sum(-1), volumes, rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_growths_are_those_of_the_directions_given():
     cell, params, carry, xs = network("lstm")
     key = jax.random.key(7)
@@ -91,6 +92,7 @@ def test_henon_map():
     np.testing.assert_allclose(found.sum(), np.log(0.3), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_rows_of_different_lengths_are_rows_alone():
     cell, params, carry, xs = network("lstm")
     time = {"seq_lengths": jnp.array([4, 2])}
@@ -111,6 +113,7 @@ def test_a_reset_starts_the_product_anew():
     np.testing.assert_allclose(found, alone)
 
 
+@pytest.mark.slow
 def test_batch_major_reverse_and_more_batch_axes():
     cell, params, carry, xs = network("gru")
     expected = log_growths(cell, params, carry, xs, count=2)
@@ -130,6 +133,7 @@ def test_batch_major_reverse_and_more_batch_axes():
     np.testing.assert_allclose(wide[:, 0], flat)
 
 
+@pytest.mark.slow
 def test_half_precision_is_measured_in_float32():
     cell = recur.Elman(4, dtype=jnp.bfloat16)
     params = cell.init(jax.random.key(0), 2)
@@ -143,6 +147,7 @@ def test_half_precision_is_measured_in_float32():
     np.testing.assert_allclose(values, expected, atol=0.03)
 
 
+@pytest.mark.slow
 def test_a_lost_direction_is_minus_infinity():
     args = linear, jnp.diag(jnp.array([0.5, 0.0])), jnp.zeros(2), None
     assert lyapunov_exponents(*args, length=3, count=2)[1] < -30

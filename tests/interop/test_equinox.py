@@ -21,6 +21,7 @@ eqx = pytest.importorskip("equinox", reason="equinox is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("kind", ["LSTMCell", "GRUCell"])
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_outputs_carries_and_gradients_are_those_of_the_cell(kind, use_bias):

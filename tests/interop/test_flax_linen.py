@@ -30,6 +30,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_outputs_and_gradients_are_those_of_the_network(name):
     network, xs = NETWORKS[name](), sequence(2, 5, 3)

@@ -39,6 +39,7 @@ MODULES = {
 }
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", MODULES)
 def test_outputs_and_gradients_are_those_of_the_module(name):
     graph, params, rest = nnx.split(MODULES[name](), nnx.Param, ...)
@@ -66,6 +67,7 @@ CELLS = [
 ]
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("optimized", [True, False])
 @pytest.mark.parametrize("cell", CELLS)
 def test_round_trips_are_exact(cell, optimized):

@@ -45,6 +45,7 @@ def drawn_by(transformed, xs):
     return jax.tree.map(lambda w: jnp.asarray(0.5 * sequence(*w.shape)), shapes)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", CORES)
 def test_outputs_carries_and_gradients_are_those_of_the_core(name):
     make, names = CORES[name]
@@ -80,6 +81,7 @@ ROUND = [
 ]
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("cell", ROUND)
 def test_round_trips_are_exact_where_one_can_be_taken(cell):
     params = quarters(cell, 2)

@@ -83,6 +83,7 @@ def called(layer, xs, **options):
         return quickly(call)(values, xs)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", LAYERS)
 def test_outputs_states_and_gradients_are_those_of_the_layer(name):
     layer, xs = built(LAYERS[name](), 3), jnp.asarray(sequence(2, 5, 3))
@@ -142,6 +143,7 @@ def test_stacked_cells_go_both_ways_and_round_trips_are_exact():
     assert_close(rolled((cell.cells[0], params[0]), xs)[0], ys)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(("cell", "layers"), CELLS)
 def test_layers_made_of_ours_agree_and_round_trips_are_exact(cell, layers):
     params, xs = random_params(cell, 2), sequence(4, 3, 2)
@@ -162,6 +164,7 @@ def test_layers_made_of_ours_agree_and_round_trips_are_exact(cell, layers):
     assert_same(from_keras(layers)[1], params)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
 def test_every_precision_goes_through_unrounded(dtype, x64):
     cell = GRU(3, dtype=dtype)

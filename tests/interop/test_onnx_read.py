@@ -89,11 +89,13 @@ def assert_agrees_with_onnxruntime(example):
     assert_close((ys, last), (their_ys, their_last), 3e-6)
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_nodes_agree_with_onnxruntime(name):
     assert_agrees_with_onnxruntime(EXAMPLES[name])
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("seed", range(6))
 def test_random_nodes_agree_with_onnxruntime(seed):
     assert_agrees_with_onnxruntime(random_example(seed))
@@ -102,6 +104,7 @@ def test_random_nodes_agree_with_onnxruntime(seed):
 DIFFERENTIATED = sorted(set(EXAMPLES) - {"rnn", "gru", "gru-both", "lstm"})
 
 
+@pytest.mark.quick(1)
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("name", DIFFERENTIATED)
 def test_values_and_gradients_are_those_of_the_equations(name):
@@ -171,6 +174,7 @@ def test_states_and_lengths_in_the_model_are_taken_from_it(name):
     assert_close(rolled(layer, example, {"X": arrays["X"]}), theirs, 0)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_stays_as_it_is(dtype):
     example = Example("GRU", dtype=jnp.dtype(dtype), facts={"linear_before_reset": 1})
@@ -190,6 +194,7 @@ def test_half_precision_stays_as_it_is(dtype):
     assert_close(narrow, equations, 3e-2)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.filterwarnings("ignore")  # Torch says that it has a newer exporter.
 @pytest.mark.parametrize("name", ["LSTM", "GRU", "RNN"])
 def test_files_of_torch(name):
@@ -221,6 +226,7 @@ def golden():
     return [c for c in cases._NodeTestCases if c.model.graph.node[0].op_type in kinds]
 
 
+@pytest.mark.quick(6)
 @pytest.mark.parametrize("case", golden(), ids=lambda case: case.name)
 def test_vectors_of_onnx(case):
     (inputs, outputs) = case.data_sets[0]

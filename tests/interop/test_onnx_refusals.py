@@ -245,6 +245,7 @@ def test_reversed_is_the_same_as_reverse():
     assert bool((twice == recur.unroll(cell, params, carry, xs)[1]).all())
 
 
+@pytest.mark.slow
 def test_onnx_is_imported_when_asked_for_and_its_absence_is_a_hint():
     script = """
 import sys

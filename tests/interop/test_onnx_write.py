@@ -111,6 +111,7 @@ def unrolled(cell, params, carry, xs, **time):
     return quickly(run)(params, carry, xs)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("name", LAYERS | MERGED)
 def test_rolls_run_in_onnxruntime(name):
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -145,6 +146,7 @@ def test_names_are_paths_in_the_carry():
     assert [each.name for each in model.graph.input] == ["x", "carry"]
 
 
+@pytest.mark.quick(7)
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_what_is_written_is_read_back_bit_by_bit(name, dtype):
@@ -191,6 +193,7 @@ def test_double_is_kept_and_refused_where_jax_has_none():
         from_onnx(model)
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("name", STEPS)
 def test_steps_run_in_onnxruntime(name):
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")

@@ -35,6 +35,7 @@ def test_vast_arrays_are_refused_by_their_shape(read):
         read()
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_missing_layers_are_named_at_once():
     state = {f"weight_ih_l{n}": W for n in range(100_000)} | {"weight_hh_l0": W}
     with pytest.raises(

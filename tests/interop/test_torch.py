@@ -53,6 +53,7 @@ def as_arrays(tree):
     return jax.tree.map(lambda t: t.detach().numpy(), tree)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", MODULES)
 def test_outputs_carries_and_gradients_are_those_of_the_module(name):
     module, xs = module_of(name), sequence(6, 2, module_of(name).input_size)

@@ -44,6 +44,7 @@ def test_rtrl_is_bptt(case):
     assert_close(state.carry, recur.unroll(cell, *data[:3])[0])
 
 
+@pytest.mark.quick(1)
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("name", ["lstm", "user-cell"])
 def test_rtrl_is_bptt_in_float64(name):
@@ -103,6 +104,7 @@ def rolled(learner, params, carry, xs, targets, **flags):
     return quickly(jax.value_and_grad(total))(params)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     ("name", "flags"), [("learned-carry", ["mask", "reset"]), ("user-cell", ["reset"])]
 )
@@ -144,6 +146,7 @@ def test_learners_can_be_exchanged(make):
     assert_close(shapes(grads), shapes(params))
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("make", [RTRL, SnAp1], ids=str)
 def test_a_learner_a_row_adds_up_to_that_of_the_batch(make):
     cell, params, carry, xs, targets = sequence(BY_NAME["elman-tanh"], steps=3)
@@ -158,6 +161,7 @@ def test_a_learner_a_row_adds_up_to_that_of_the_batch(make):
     close(learn(learner, params, carry, xs, targets)[1:], total)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("make", LEARNERS, ids=str)
 @pytest.mark.usefixtures("as_users_fuse")
 def test_memory_does_not_grow_with_time(make):

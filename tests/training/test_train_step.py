@@ -61,6 +61,7 @@ def promoting():
         yield
 
 
+@pytest.mark.quick(1)
 @pytest.mark.usefixtures("promoting")
 @pytest.mark.parametrize("loss_scale", [None, 2.0**10, DynamicScale(2.0**8, period=2)])
 def test_steps_are_those_of_optax(loss_scale):
@@ -79,6 +80,7 @@ def test_steps_are_those_of_optax(loss_scale):
     assert (int(state.steps), int(state.skipped)) == (4, 0)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.usefixtures("promoting")
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_accumulated_gradients_are_those_of_the_whole_batch(count):
@@ -209,6 +211,7 @@ def test_a_second_call_traces_nothing():
     assert len(traces) == 1
 
 
+@pytest.mark.slow
 def test_windows_that_overlap():
     params, carry, xs, targets = data(steps=8)
     learner = TruncatedBPTT(CELL, square, window=5, every=2)

@@ -50,6 +50,7 @@ def summed(updates):
     return jax.tree.map(lambda *a: sum(a), *updates)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", COVERED)
 def test_a_window_over_all_is_full_bptt(name):
     cell, *data = sequence(BY_NAME[name], steps=6)
@@ -140,6 +141,7 @@ def test_a_stream_with_params_that_change(window, every):
         params = jax.tree.map(lambda p, g: p - 0.05 * g, params, ours[1])
 
 
+@pytest.mark.slow
 def test_updates_with_flags_are_those_of_the_whole():
     cell, params, carry, xs, targets = sequence(BY_NAME["gru"], steps=7)
     learner = TruncatedBPTT(cell, square, window=5, every=3)
@@ -158,6 +160,7 @@ def test_updates_with_flags_are_those_of_the_whole():
     close(state.carry, last)
 
 
+@pytest.mark.slow
 def test_trees_and_functions():
     step = lambda params, carry, x: (
         {"n": jnp.tanh(carry["n"] * params + x["a"])},
@@ -179,6 +182,7 @@ def test_trees_and_functions():
     close(ours, summed(updates))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("as_users_fuse")
 def test_memory_does_not_grow_with_the_stream():
     cell, params, carry, *_ = sequence(BY_NAME["lstm"])
