@@ -1,10 +1,11 @@
 """Recurrent networks as pure functions: ``step(params, carry, x) -> (carry, y)``.
 
-Cells are in :mod:`recur.cells`, the roll over time in :mod:`recur.roll`, cells made of
-cells in :mod:`recur.compose`, first weights in :mod:`recur.initializers`.
+Cells are in :mod:`recur.cells`, cells made of cells in :mod:`recur.compose`, what keeps
+them from learning by heart in :mod:`recur.regularize`, first weights in
+:mod:`recur.initializers`; :func:`recur.unroll` rolls any of them over time.
 """
 
-from recur import interrupt  # isort: split
+from recur._app import interrupt  # isort: split
 
 # `python -m recur` imports this file first, and for a second or two: from here on
 # Ctrl-C ends the command in a sentence. Any other program keeps its own handler.
@@ -14,6 +15,14 @@ if interrupt.is_command():
 from importlib.metadata import version  # isort: split
 
 from recur import initializers
+from recur._roll.loss import unroll_loss
+from recur._roll.named import emit_named
+from recur._roll.outputs import last_output
+from recur._roll.per_step import Series
+from recur._roll.reference import static_unroll
+from recur._roll.steps import emit_carry
+from recur._roll.stream import stream
+from recur._roll.unroll import unroll
 from recur.cells.elman import (
     Elman,
     ElmanParams,
@@ -56,26 +65,19 @@ from recur.compose.bidirectional import (
     BidirectionalCarry,
     BidirectionalParams,
 )
-from recur.compose.clip import ClipCell, ClipGradient
-from recur.compose.drop_connect import DropConnect
-from recur.compose.dropout import Dropout
+from recur.compose.highway import Highway, HighwayParams
 from recur.compose.learned_carry import LearnedCarry, LearnedCarryParams
+from recur.compose.masks import draw_masks
+from recur.compose.plain import plain
 from recur.compose.readout import Readout, ReadoutParams
-from recur.compose.recurrent_dropout import RecurrentDropout
-from recur.compose.regulariser import plain
-from recur.compose.skip import Highway, HighwayParams, Residual
+from recur.compose.residual import Residual
 from recur.compose.stack import Stack
-from recur.compose.variational import VariationalDropout
-from recur.compose.wrapper import draw_masks
-from recur.compose.zoneout import Zoneout
-from recur.loss import unroll_loss
-from recur.named import emit_named
-from recur.outputs import last_output
-from recur.roll import unroll
-from recur.series import Series
-from recur.static_roll import static_unroll
-from recur.steps import emit_carry
-from recur.streaming import stream
+from recur.regularize.clip import ClipCell, ClipGradient
+from recur.regularize.drop_connect import DropConnect
+from recur.regularize.dropout import Dropout
+from recur.regularize.recurrent_dropout import RecurrentDropout
+from recur.regularize.variational import VariationalDropout
+from recur.regularize.zoneout import Zoneout
 from recur.types import Cell, Layer, Step
 
 __version__ = version("recur")

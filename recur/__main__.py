@@ -1,14 +1,14 @@
 """``python -m recur``: trains a character-level language model and shows it working.
 
 This file reads the arguments, keeps the run going and reports; what is computed is in
-:mod:`recur.language_model`.
+:mod:`recur.tasks.language_model`.
 """
 
 import argparse
 import sys
 from typing import Any
 
-from recur import interrupt
+from recur._app import interrupt
 
 if __name__ == "__main__":
     interrupt.install()
@@ -16,9 +16,9 @@ if __name__ == "__main__":
 import jax
 
 try:
-    from recur.language_model import CELLS
-    from recur.run import Run
-    from recur.terminal import flush, say
+    from recur._app.run import Run
+    from recur._app.terminal import flush, say
+    from recur.tasks.language_model import CELLS
 except ModuleNotFoundError as missing:
     sys.exit(
         f"python -m recur: the package {missing.name} is not installed; the command "

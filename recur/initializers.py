@@ -13,9 +13,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recur import capacity
-from recur.arguments import check_number
-from recur.checks import check_positive
+from recur import _capacity as capacity
+from recur._arguments import check_number
+from recur._checks import check_positive
 from recur.types import Array, DTypeLike, Initializer
 
 

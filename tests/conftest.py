@@ -7,7 +7,7 @@ import jax
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.compiling import (
+from tests.support.compile import (
     as_users_compile,
     as_users_fuse,
     optimise_little,

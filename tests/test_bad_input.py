@@ -15,9 +15,10 @@ import optax
 import pytest
 
 import recur
-from recur import GRU, LSTM, arguments
-from recur.decode import sample
-from recur.gradients import (
+from recur import GRU, LSTM
+from recur import _arguments as arguments
+from recur.decoding.sampling import sample
+from recur.diagnostics import (
     carry_gradients,
     effective_memory,
     gate_saturation,

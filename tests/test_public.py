@@ -24,11 +24,9 @@ NEEDS = {
     "interop.equinox": "equinox",
     "interop.haiku": "haiku",
     "interop.keras": "keras",
-    "interop.keras_layers": "keras",
     "interop.onnx": "onnx",
     "interop.torch": "torch",
-    "interop.torch_source": "torch",
-    "interop.tensor_file": "safetensors",
+    "interop._shared.tensor_file": "safetensors",
 }
 
 
@@ -55,7 +53,7 @@ def public(name):
 EVERY = [(name, n) for name in NAMES for n in public(name)]
 
 
-SLOW = ("gradients.", "interop.", "linen.", "online.", "training.", "language_model")
+SLOW = ("diagnostics.", "interop.", "linen.", "online.", "tasks.", "training.")
 """Where the examples train or measure something; the quick lane runs the others."""
 
 
@@ -76,7 +74,7 @@ def test_examples_run(name, monkeypatch):
     for test in doctest.DocTestFinder().find(module(name), globs=None):
         test.globs = {**names, **vars(module(name))}
         # Adam raises a float to an integer power, which strict promotion refuses.
-        strict = "standard" if name == "language_model" else "strict"
+        strict = "standard" if name == "tasks.language_model" else "strict"
         with jax.numpy_dtype_promotion(strict):
             runner.run(test)
     assert runner.failures == 0

@@ -12,7 +12,7 @@ import optax
 from benchmarks.workload.cures import CURES, Cure, cuts, truncated
 from benchmarks.workload.lag_tasks import LagTask
 from recur import Readout, unroll
-from recur.gradients import carry_gradient_norms
+from recur.diagnostics import carry_gradient_norms
 
 SEEN = 32
 TESTED = 512

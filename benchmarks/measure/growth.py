@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import recur
-from recur.memory import Memory
+from recur._roll.remat import Memory
 
 Arrays = Any
 

@@ -11,7 +11,7 @@ from benchmarks.peers.network import Greedy, Roll, Step
 from benchmarks.workload.case import Case, Layer
 from benchmarks.workload.cells import CELLS, specification
 from benchmarks.workload.data import Layers
-from recur.decode import sample
+from recur.decoding.sampling import sample
 
 
 class Recur(OwnLayout):
@@ -40,7 +40,7 @@ class Recur(OwnLayout):
         return unroll
 
     def network_greedy(self, case: Case) -> Greedy:
-        """``recur.decode.sample`` at temperature 0, from a prompt of one token."""
+        """``sample`` at temperature 0, from a prompt of one token."""
         (layer,) = case.layer_stack
         cell = recur.Readout(specification(layer), case.shape.inputs, dtype=case.dtype)
 

@@ -79,10 +79,10 @@ seeds solved the task, if any did, with a tenth or less of what an answer withou
 scores, or less than 10 % of digits wrong. `lost` counts seeds that ended in NaN; the
 median is of the others. `reach` is how much of the loss of the last step arrives: the
 norm of its gradient at the first step over that at the last, before → after training,
-measured with `recur.gradients` at the longest T. 1 arrives as it set out; "none" is no
-gradient at all, or none that is a number. Nothing was tuned for a row: Adam with 5e-3,
-or SGD, where it is named, with 1e-2 and momentum 0.9; gradients are clipped only where
-it is named; truncated is cut into 4 pieces. Rows that fail stay in.
+measured with `recur.diagnostics` at the longest T. 1 arrives as it set out; "none" is
+no gradient at all, or none that is a number. Nothing was tuned for a row: Adam with
+5e-3, or SGD, where it is named, with 1e-2 and momentum 0.9; gradients are clipped only
+where it is named; truncated is cut into 4 pieces. Rows that fail stay in.
 
 Made by `python -m benchmarks gradients`."""
 

@@ -6,19 +6,19 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
-from recur import checks
-from recur.arguments import check_functions
-from recur.cells.elman_parts import ElmanParts, elman_parts
-from recur.cells.specification import (
+from recur import _checks as checks
+from recur._arguments import check_functions
+from recur._ops.matmul import add_bias, matmul
+from recur._portable import portable
+from recur._roll.dispatch import give_parts
+from recur.cells.base import (
     Specification,
     check_fit,
     init_weights,
     zero_carry,
 )
-from recur.fast.choice import give_parts
+from recur.cells.rules.elman import ElmanParts, elman_parts
 from recur.initializers import Glorot, Orthogonal, Zeros
-from recur.linear import add_bias, matmul
-from recur.portable import portable
 from recur.types import Activation, Array, DTypeLike, Initializer
 
 
@@ -161,7 +161,7 @@ class Elman(Specification):
       hidden_size: ``H``.
       activation: The function ``g``. Two specifications are equal when it is the same
         function object, so prefer a named function to a ``lambda``.
-      **options: Those of :class:`~recur.cells.specification.Specification`.
+      **options: Those of :class:`~recur.cells.base.Specification`.
 
     Example:
       >>> cell = Elman(5, activation=jax.nn.relu)

@@ -7,17 +7,19 @@ import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
-from recur import checks
-from recur.arguments import check_bools
-from recur.cells.gru_parts import gru_parts
-from recur.cells.specification import (
+from recur import _checks as checks
+from recur._arguments import check_bools
+from recur._ops.matmul import add_bias, matmul
+from recur._portable import portable
+from recur._roll.chunked.rule import Parts
+from recur._roll.dispatch import give_parts
+from recur.cells.base import (
     Specification,
     check_fit,
     init_weights,
     zero_carry,
 )
-from recur.fast.choice import give_parts
-from recur.fast.parts import Parts
+from recur.cells.rules.gru import gru_parts
 from recur.initializers import (
     Chrono,
     Glorot,
@@ -26,8 +28,6 @@ from recur.initializers import (
     check_retention,
     retention_bias,
 )
-from recur.linear import add_bias, matmul
-from recur.portable import portable
 from recur.types import Array, DTypeLike, Initializer
 
 
@@ -258,7 +258,7 @@ class GRU(Specification):
       hidden_size: ``H``.
       reset_after: See :func:`gru_step`.
       update_bias: See :func:`gru_init`.
-      **options: Those of :class:`~recur.cells.specification.Specification`.
+      **options: Those of :class:`~recur.cells.base.Specification`.
 
     Example:
       >>> cell = GRU(5, reset_after=False)

@@ -7,8 +7,11 @@ import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
-from recur import checks
-from recur.cells.specification import (
+from recur import _checks as checks
+from recur._ops.layer_norm import layer_norm
+from recur._ops.matmul import add_bias, matmul
+from recur._portable import portable
+from recur.cells.base import (
     Specification,
     check_fit,
     init_weights,
@@ -22,9 +25,6 @@ from recur.initializers import (
     check_retention,
     retention_bias,
 )
-from recur.linear import add_bias, matmul
-from recur.norm import layer_norm
-from recur.portable import portable
 from recur.types import Array, DTypeLike, Initializer
 
 
@@ -211,7 +211,7 @@ class LayerNormGRU(Specification):
       hidden_size: ``H``.
       update_bias: See :func:`layer_norm_gru_init`.
       eps: See :func:`layer_norm_gru_step`.
-      **options: Those of :class:`~recur.cells.specification.Specification`.
+      **options: Those of :class:`~recur.cells.base.Specification`.
 
     Raises:
       ValueError: If ``eps`` is not above 0.

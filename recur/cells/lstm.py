@@ -7,16 +7,18 @@ import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
-from recur import checks
-from recur.arguments import check_bools
-from recur.cells.lstm_parts import LSTMParts, lstm_parts
-from recur.cells.specification import (
+from recur import _checks as checks
+from recur._arguments import check_bools
+from recur._ops.matmul import add_bias, matmul, scale
+from recur._portable import portable
+from recur._roll.dispatch import give_parts
+from recur.cells.base import (
     Specification,
     check_fit,
     init_weights,
     zero_carry,
 )
-from recur.fast.choice import give_parts
+from recur.cells.rules.lstm import LSTMParts, lstm_parts
 from recur.initializers import (
     Chrono,
     Glorot,
@@ -26,8 +28,6 @@ from recur.initializers import (
     init_gates,
     retention_bias,
 )
-from recur.linear import add_bias, matmul, scale
-from recur.portable import portable
 from recur.types import Array, DTypeLike, Initializer
 
 
@@ -269,7 +269,7 @@ class LSTM(Specification):
       coupled: Whether the forget gate is one minus the input gate.
       projection_size: ``P``, the size of the output, by default ``H``.
       forget_bias: See :func:`lstm_init`.
-      **options: Those of :class:`~recur.cells.specification.Specification`.
+      **options: Those of :class:`~recur.cells.base.Specification`.
 
     Example:
       >>> cell = LSTM(5, peephole=True)

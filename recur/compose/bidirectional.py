@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur import checks
-from recur.compose.wrapper import Masked, Sizes, draw
-from recur.portable import portable
-from recur.roll import unroll
-from recur.steps import check_step
+from recur import _checks as checks
+from recur._portable import portable
+from recur._roll.steps import check_step
+from recur._roll.unroll import unroll
+from recur.compose.masks import Masked, Sizes, draw
 from recur.types import Array, Layer, PyTree
 
 

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur import checks
-from recur.compose.wrapper import Around, Sizes, draw
-from recur.portable import portable
+from recur import _checks as checks
+from recur._portable import portable
+from recur.compose.masks import Sizes, draw
+from recur.compose.wrapper import Around
 from recur.types import Array, Cell, PyTree
 
 

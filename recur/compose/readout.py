@@ -6,12 +6,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur import checks
-from recur.arguments import check_functions
-from recur.compose.wrapper import Around, Sizes, draw
+from recur import _checks as checks
+from recur._arguments import check_functions
+from recur._ops.matmul import add_bias, matmul
+from recur._portable import portable
+from recur.compose.masks import Sizes, draw
+from recur.compose.wrapper import Around
 from recur.initializers import Glorot, Zeros
-from recur.linear import add_bias, matmul
-from recur.portable import portable
 from recur.types import Activation, Array, Cell, DTypeLike, Initializer, PyTree
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import jax
 
-from recur import checks
-from recur.compose.wrapper import Masked, Sizes, draw
-from recur.roll import unroll
-from recur.steps import check_step, needs_whole, step_of
+from recur import _checks as checks
+from recur._roll.steps import check_step, needs_whole, step_of
+from recur._roll.unroll import unroll
+from recur.compose.masks import Masked, Sizes, draw
 from recur.types import Array, Layer, PyTree
 
 

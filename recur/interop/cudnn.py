@@ -9,15 +9,15 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from recur import checks
-from recur.arguments import check_bools
+from recur import _checks as checks
+from recur._arguments import check_bools
+from recur._checks import describe
 from recur.cells.lstm import LSTM, LSTMParams
-from recur.checks import describe
-from recur.interop.gates import Params, TwoBiases, merge_biases, split_biases
-from recur.interop.holds import Holds
-from recur.interop.network import both_ways, cell_of, on_top
-from recur.interop.uniform import stack_carries, uniform_layers, unstack_carries
-from recur.interop.weights import as_weight, own
+from recur.interop._shared.capabilities import Holds
+from recur.interop._shared.gates import Params, TwoBiases, merge_biases, split_biases
+from recur.interop._shared.network import both_ways, cell_of, on_top
+from recur.interop._shared.uniform import stack_carries, uniform_layers, unstack_carries
+from recur.interop._shared.weights import as_weight, own
 from recur.types import Array, PyTree
 
 CUDNN = Holds("jax.experimental.rnn", kinds=(LSTM,))

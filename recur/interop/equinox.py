@@ -11,14 +11,19 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recur.arguments import check_bools
+from recur._arguments import check_bools
+from recur._checks import describe
 from recur.cells.gru import GRU, GRUParams
 from recur.cells.lstm import LSTM, LSTMParams
-from recur.checks import describe
-from recur.interop.foreign import loaded, require
-from recur.interop.holds import Holds
-from recur.interop.network import cell_of, layers_of, on_top
-from recur.interop.weights import as_weight, check_rank, check_zero, take_weights
+from recur.interop._shared.capabilities import Holds
+from recur.interop._shared.network import cell_of, layers_of, on_top
+from recur.interop._shared.optional_imports import loaded, require
+from recur.interop._shared.weights import (
+    as_weight,
+    check_rank,
+    check_zero,
+    take_weights,
+)
 from recur.types import Array, PyTree
 
 EQUINOX = Holds("equinox.nn", kinds=(LSTM, GRU))

@@ -11,21 +11,21 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from recur._checks import describe
 from recur.cells.elman import ElmanParams
 from recur.cells.gru import GRUParams
 from recur.cells.lstm import LSTMParams
-from recur.checks import describe
 from recur.compose.bidirectional import Bidirectional
-from recur.interop.gates import Params
-from recur.interop.holds import Holds, check_merge
-from recur.interop.network import (
+from recur.interop._shared.capabilities import Holds, check_merge
+from recur.interop._shared.gates import Params
+from recur.interop._shared.network import (
     both_ways,
     cell_of,
     directions_of,
     layers_of,
     on_top,
 )
-from recur.interop.weights import Weight, as_weight, check_rank, take_weights
+from recur.interop._shared.weights import Weight, as_weight, check_rank, take_weights
 from recur.types import Activation, PyTree
 
 LINEN = Holds("flax.linen")

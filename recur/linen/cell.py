@@ -4,11 +4,11 @@ from typing import Any
 
 import jax
 
-from recur.arguments import check_bools
-from recur.compose.wrapper import draw_masks
-from recur.linen.rolling import check_cell, draws_masks, promoted
+from recur._arguments import check_bools
+from recur._flax.rolling import check_cell, draws_masks, promoted
+from recur._roll.unroll import unroll
+from recur.compose.masks import draw_masks
 from recur.linen.variables import Variables, nn
-from recur.roll import unroll
 from recur.types import Array, PyTree
 
 

@@ -5,9 +5,8 @@ from typing import Any
 
 import jax
 
-from recur.arguments import check_bools
-from recur.linen.cell import dropout_key
-from recur.linen.rolling import (
+from recur._arguments import check_bools
+from recur._flax.rolling import (
     batch_of,
     check_cell,
     check_order,
@@ -15,6 +14,7 @@ from recur.linen.rolling import (
     restart,
     roll,
 )
+from recur.linen.cell import dropout_key
 from recur.linen.variables import Axes, FrozenDict, Variables, nn
 from recur.types import Array, PyTree
 

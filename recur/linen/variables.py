@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recur.linen.names import check_partitioning, from_names, name_of, to_names
+from recur._flax.names import check_partitioning, from_names, name_of, to_names
 from recur.types import Array, PyTree
 
 try:

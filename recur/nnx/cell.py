@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 import jax
 
-from recur.compose.wrapper import draw_masks
-from recur.linen.rolling import promoted
+from recur._flax.rolling import promoted
+from recur._roll.unroll import unroll
+from recur.compose.masks import draw_masks
 from recur.nnx.variables import Params, nnx, values
-from recur.roll import unroll
 from recur.types import Array, PyTree
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import jax
 
-from recur.arguments import check_bools
-from recur.linen.rolling import (
+from recur._arguments import check_bools
+from recur._flax.rolling import (
     batch_of,
     check_cell,
     check_order,

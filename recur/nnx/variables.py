@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 import jax
 
-from recur.linen.names import check_partitioning, name_of
-from recur.linen.rolling import check_cell, draws_masks
+from recur._flax.names import check_partitioning, name_of
+from recur._flax.rolling import check_cell, draws_masks
 from recur.types import Array, PyTree
 
 try:

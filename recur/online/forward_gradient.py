@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur import checks
+from recur import _checks as checks
 from recur.online.learner import Learner
 from recur.types import Array, PyTree
 

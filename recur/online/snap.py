@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from recur import checks
+from recur import _checks as checks
 from recur.online.learner import Learner
 from recur.online.rtrl import immediate
 from recur.online.sparsity import Layout, make_layout, random_like

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from recur import checks
-from recur.series import split_series
+from recur import _checks as checks
+from recur._roll.per_step import split_series
 from recur.types import Array, DTypeLike, PyTree
 
 Unflatten: TypeAlias = Callable[[Array], PyTree]

@@ -14,7 +14,7 @@ Saved at any place, ``state`` goes on from there with the same numbers.
 from recur.training.loss_scale import DynamicScale, StaticScale
 from recur.training.microbatch import split_batch
 from recur.training.progress import train
-from recur.training.stream import tbptt
+from recur.training.tbptt import tbptt
 from recur.training.train_step import (
     Metrics,
     TrainState,

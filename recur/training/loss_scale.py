@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from recur import checks
+from recur import _checks as checks
 from recur.types import Array
 
 

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from recur import checks
-from recur.arguments import check_arrays
+from recur import _checks as checks
+from recur._arguments import check_arrays
 from recur.types import Array, DTypeLike, PyTree
 
 Part: TypeAlias = Callable[[PyTree, PyTree], tuple[PyTree, PyTree]]

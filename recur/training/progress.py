@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from recur import checks
+from recur import _checks as checks
 from recur.types import PyTree
 
 

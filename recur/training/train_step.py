@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from recur import checks
-from recur.arguments import check_bools, check_functions
+from recur import _checks as checks
+from recur._arguments import check_bools, check_functions
 from recur.training.loss_scale import DynamicScale, ScaleState, StaticScale
 from recur.training.microbatch import mean_over_parts, wide
 from recur.types import Array, PyTree

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur import checks
-from recur.arguments import check_functions
-from recur.memory import Memory, segment_steps
-from recur.roll import unroll
-from recur.series import Series, split_series
+from recur import _checks as checks
+from recur._arguments import check_functions
+from recur._roll.per_step import Series, split_series
+from recur._roll.remat import Memory, segment_steps
+from recur._roll.unroll import unroll
 from recur.training.walk import check_trainable, check_walks
 from recur.training.window import Steps, cut, join, make_steps, sum_losses
 from recur.types import Array, Cell, PyTree, Step

@@ -5,9 +5,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recur import checks
-from recur.series import split_series
-from recur.steps import check_pieces, step_of
+from recur import _checks as checks
+from recur._roll.per_step import split_series
+from recur._roll.steps import check_pieces, step_of
 from recur.types import PyTree
 
 

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur import checks
-from recur.arguments import check_arrays
-from recur.flags import make_flags
-from recur.padding import fill_invalid, tree_where
-from recur.sequences import num_steps
-from recur.series import check_series, split_series
+from recur import _checks as checks
+from recur._arguments import check_arrays
+from recur._roll.masking import make_flags
+from recur._roll.padding import fill_invalid, tree_where
+from recur._roll.per_step import check_series, split_series
+from recur._roll.time_axis import num_steps
 from recur.types import Array, PyTree
 
 

@@ -15,7 +15,7 @@ from benchmarks.workload.cures import CURES, cuts, truncated
 from benchmarks.workload.digits import FILES, Digits
 from benchmarks.workload.lag_tasks import Adding, Copying
 from recur import GRU, unroll
-from recur.gradients import carry_gradient_norms
+from recur.diagnostics import carry_gradient_norms
 
 SMALL = ["--lengths", "6", "--steps=2", "--seeds=2", "--hidden=3"]
 KEY = jax.random.key(0)

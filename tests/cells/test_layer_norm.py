@@ -7,7 +7,7 @@ import pytest
 
 import recur
 from recur import initializers
-from recur.norm import layer_norm
+from recur._ops.layer_norm import layer_norm
 
 CELLS = [recur.LayerNormLSTM, recur.LayerNormGRU]
 KEY = jax.random.key(0)

@@ -9,8 +9,8 @@ import pytest
 
 import recur
 from tests.cells.test_torch import golden, params_of
-from tests.contract.data import assert_close, random_like
 from tests.golden.make_torch import record_packed
+from tests.support.draw import assert_close, random_like
 
 MERGES = {
     "concatenate": lambda a, b: np.concatenate([a, b], -1),

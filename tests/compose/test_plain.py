@@ -14,7 +14,7 @@ from recur.interop.flax_nnx import to_nnx
 from recur.interop.haiku import to_haiku
 from recur.interop.keras import to_keras
 from recur.interop.onnx import Reversed
-from tests.contract.data import assert_close, random_like
+from tests.support.draw import assert_close, random_like
 
 
 def regularised(cell):

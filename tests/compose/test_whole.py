@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import recur
-from tests.contract.data import assert_close, random_like
+from tests.support.draw import assert_close, random_like
 
 BOTH = recur.Bidirectional(recur.GRU(2))
 XS = random_like(0, jnp.zeros((5, 3, 4)))

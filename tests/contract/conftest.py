@@ -3,7 +3,7 @@
 import pytest
 
 import recur
-from recur.fast import sizes
+from recur._roll.chunked import tuning
 from tests.cases import CASES
 
 # The plain scan knows nothing of cells, so a few rows tell whether it is right.
@@ -30,7 +30,7 @@ def case(request, monkeypatch):
     row, implementation = request.param
     monkeypatch.setitem(recur.unroll.__kwdefaults__, "implementation", implementation)
     # Chunks of a few steps, so that there are several, and one that is shorter.
-    monkeypatch.setattr(sizes, "CHUNK", 6)
-    monkeypatch.setattr(sizes, "ONWARD", 0)
-    monkeypatch.setattr(sizes, "even_steps", min)
+    monkeypatch.setattr(tuning, "CHUNK", 6)
+    monkeypatch.setattr(tuning, "ONWARD", 0)
+    monkeypatch.setattr(tuning, "even_steps", min)
     return row

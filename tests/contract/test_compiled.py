@@ -10,8 +10,6 @@ import jax.numpy as jnp
 import pytest
 
 import recur
-from tests.contract import oracle
-from tests.contract.data import assert_close, draw, with_gradients
 from tests.contract.test_reference import (
     GRADIENTS,
     VALUES,
@@ -20,6 +18,8 @@ from tests.contract.test_reference import (
     in_numpy,
     weigh,
 )
+from tests.support import oracle
+from tests.support.draw import assert_close, draw, with_gradients
 
 DRAWN = {"dtype": jnp.float32, "batch_shape": (2,)}
 

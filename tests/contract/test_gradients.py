@@ -8,9 +8,9 @@ import pytest
 
 import recur
 from tests.cases import CASES
-from tests.contract.data import draw, loss_of, random_like, weights_like
-from tests.contract.interpreter import interpreted
-from tests.contract.rolled import rolled
+from tests.support.draw import draw, loss_of, random_like, weights_like
+from tests.support.interpreter import interpreted
+from tests.support.rolled import rolled
 
 # The others have exact derivatives of their equations in test_reference.py.
 NO_PAPER = {case.name for case in CASES if case.reference is None}

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.contract.data import assert_close, random_like
-from tests.contract.interpreter import interpreted
+from tests.support.draw import assert_close, random_like
+from tests.support.interpreter import interpreted
 
 
 def loops(x):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import recur
-from tests.contract import oracle
-from tests.contract.data import (
+from tests.support import oracle
+from tests.support.draw import (
     assert_close,
     draw,
     loop,
@@ -17,7 +17,7 @@ from tests.contract.data import (
     random_like,
     weights_like,
 )
-from tests.contract.interpreter import interpreted, traced
+from tests.support.interpreter import interpreted, traced
 
 pytestmark = pytest.mark.usefixtures("x64")
 

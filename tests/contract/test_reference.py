@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import recur
-from tests.contract.data import draw, weights_like
-from tests.contract.interpreter import interpreted
-from tests.contract.rolled import rolled
+from tests.support.draw import draw, weights_like
+from tests.support.interpreter import interpreted
+from tests.support.rolled import rolled
 
 # Relative to the largest entry of an array, as sums round.
 VALUES, GRADIENTS, EXACT = 1e-6, 1e-5, 1e-14

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import recur
-from tests.contract import oracle
-from tests.contract.data import assert_close, draw, with_gradients
-from tests.contract.interpreter import interpreted
-from tests.contract.rolled import rolled
+from tests.support import oracle
+from tests.support.draw import assert_close, draw, with_gradients
+from tests.support.interpreter import interpreted
+from tests.support.rolled import rolled
 
 pytestmark = pytest.mark.usefixtures("x64")
 

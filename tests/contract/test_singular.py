@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import recur
-from tests.contract import oracle
-from tests.contract.data import assert_close, draw, with_gradients
-from tests.contract.interpreter import traced
+from tests.support import oracle
+from tests.support.draw import assert_close, draw, with_gradients
+from tests.support.interpreter import traced
 
 pytestmark = pytest.mark.usefixtures("x64")
 

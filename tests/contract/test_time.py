@@ -14,9 +14,9 @@ from hypothesis.extra.numpy import arrays
 
 import recur
 from tests.cases import CASES
-from tests.contract import oracle
-from tests.contract.data import assert_close, draw, random_like, weigh
-from tests.contract.interpreter import traced
+from tests.support import oracle
+from tests.support.draw import assert_close, draw, random_like, weigh
+from tests.support.interpreter import traced
 
 pytestmark = pytest.mark.usefixtures("x64")
 

@@ -6,7 +6,7 @@ import numpy as np
 
 import recur
 from tests.cases import UserCell
-from tests.contract.data import random_like
+from tests.support.draw import random_like
 
 ROWS, STEPS, SIZE, KEY = 2, 6, 3, jax.random.key(0)
 XS = random_like(1, jnp.zeros((ROWS, STEPS, SIZE)))

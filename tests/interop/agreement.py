@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import recur
-from tests.contract.data import quickly
+from tests.support.draw import quickly
 
 
 def sequence(*shape, seed=0, dtype=np.float32):

@@ -13,7 +13,6 @@ from recur.interop.cudnn import (
     from_cudnn,
     to_cudnn,
 )
-from tests.contract.data import quickly
 from tests.interop.agreement import (
     assert_close,
     assert_same,
@@ -22,6 +21,7 @@ from tests.interop.agreement import (
     roll,
     sequence,
 )
+from tests.support.draw import quickly
 
 SIZES = [(2, 3, 3, False), (3, 2, 2, True)]
 NAMES = ("input_size", "hidden_size", "num_layers", "bidirectional")

@@ -6,7 +6,6 @@ import pytest
 
 from recur import GRU, LSTM, Elman, LSTMCarry, Stack
 from recur.interop.equinox import from_equinox, to_equinox
-from tests.contract.data import quickly
 from tests.interop.agreement import (
     assert_close,
     assert_same,
@@ -16,6 +15,7 @@ from tests.interop.agreement import (
     roll,
     sequence,
 )
+from tests.support.draw import quickly
 
 eqx = pytest.importorskip("equinox", reason="equinox is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -8,7 +8,6 @@ import pytest
 import recur
 from recur import GRU, LSTM, Bidirectional, Elman, LSTMCarry, Stack
 from recur.interop.flax_linen import from_linen, to_linen
-from tests.contract.data import quickly
 from tests.interop.agreement import (
     assert_close,
     assert_same,
@@ -18,6 +17,7 @@ from tests.interop.agreement import (
     roll,
     sequence,
 )
+from tests.support.draw import quickly
 
 nn = pytest.importorskip("flax.linen", reason="flax is not installed")
 

@@ -6,7 +6,6 @@ import pytest
 
 from recur import GRU, LSTM, Bidirectional, Elman, Stack
 from recur.interop.flax_nnx import from_nnx, to_nnx
-from tests.contract.data import quickly
 from tests.interop.agreement import (
     assert_close,
     assert_same,
@@ -16,6 +15,7 @@ from tests.interop.agreement import (
     rolled,
     sequence,
 )
+from tests.support.draw import quickly
 
 nnx = pytest.importorskip("flax.nnx", reason="flax is not installed")
 

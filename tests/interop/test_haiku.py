@@ -8,7 +8,6 @@ import pytest
 import recur
 from recur import GRU, LSTM, Elman, LSTMCarry, Stack
 from recur.interop.haiku import from_haiku, to_haiku
-from tests.contract.data import quickly
 from tests.interop.agreement import (
     assert_close,
     assert_same,
@@ -17,6 +16,7 @@ from tests.interop.agreement import (
     roll,
     sequence,
 )
+from tests.support.draw import quickly
 
 hk = pytest.importorskip("haiku", reason="haiku is not installed")
 

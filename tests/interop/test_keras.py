@@ -11,8 +11,7 @@ import pytest
 import recur
 from recur import GRU, LSTM, Bidirectional, Elman, LSTMCarry, Stack
 from recur.interop.keras import from_keras, to_keras
-from recur.interop.keras_activations import ACTIVATIONS, OVER_UNITS
-from tests.contract.data import quickly
+from recur.interop.keras.activations import ACTIVATIONS, OVER_UNITS
 from tests.interop.agreement import (
     assert_close,
     assert_same,
@@ -22,6 +21,7 @@ from tests.interop.agreement import (
     rolled,
     sequence,
 )
+from tests.support.draw import quickly
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras", reason="keras is not installed")

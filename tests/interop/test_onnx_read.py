@@ -12,8 +12,8 @@ import pytest
 import recur
 from recur.interop.onnx import OnnxGRU, OnnxLayer, OnnxLSTM, Reversed, from_onnx
 from recur.interop.onnx.weights import Weights, to_params
-from tests.contract.data import quickly
 from tests.interop.onnx_models import Example, random_example, with_weights_inside
+from tests.support.draw import quickly
 
 ALL = ("B", "sequence_lens", "initial_h", "initial_c", "P")
 SOFT = {"activations": ["Softsign", "ScaledTanh", "Affine"], "clip": 0.7}

@@ -17,8 +17,8 @@ from recur.interop.onnx import (
     step_to_onnx,
     to_onnx,
 )
-from tests.contract.data import quickly
 from tests.interop.onnx_models import run
+from tests.support.draw import quickly
 
 CLIPPED = OnnxActivation("HardSigmoid", clip=0.5)
 FREE = OnnxLSTM(

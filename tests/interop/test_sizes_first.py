@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from recur import GRU, LSTM
+from recur.interop._shared.weights import own
 from recur.interop.cudnn import from_cudnn
 from recur.interop.flax_linen import from_linen
 from recur.interop.haiku import from_haiku
 from recur.interop.torch import carry_from_torch, from_torch
-from recur.interop.weights import own
 
 # 64 TiB by its shape, 4 bytes of memory: no copy of it can be made.
 VAST = np.broadcast_to(np.float32(1), (2**24, 2**20))

@@ -7,14 +7,13 @@ import pytest
 
 import recur
 from recur import GRU, LSTM, Bidirectional, Elman, Stack
+from recur.interop._shared.uniform import stack_carries
 from recur.interop.torch import (
     carry_from_torch,
     carry_to_torch,
     from_torch,
     to_torch,
 )
-from recur.interop.uniform import stack_carries
-from tests.contract.data import quickly
 from tests.interop.agreement import (
     assert_close,
     assert_same,
@@ -25,6 +24,7 @@ from tests.interop.agreement import (
     rolled,
     sequence,
 )
+from tests.support.draw import quickly
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections")  # Only slow.

@@ -4,12 +4,12 @@ import jax.numpy as jnp
 import pytest
 
 import recur
+from recur.interop._shared.uniform import stack_carries
 from recur.interop.torch import carry_from_torch, from_torch
-from recur.interop.uniform import stack_carries
 from tests.cells.test_torch import golden
-from tests.contract.data import quickly
 from tests.golden.make_torch import KINDS
 from tests.interop.agreement import assert_close
+from tests.support.draw import quickly
 
 
 def weights_of(data):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from tests.contract.data import draw, quickly, random_like
+from tests.support.draw import draw, quickly, random_like
 
 
 def square(y, target):

@@ -13,9 +13,9 @@ from recur.online.rtrl import RTRLState
 from recur.online.snap import SnApState
 from recur.online.sparsity import colour, make_layout
 from recur.online.uoro import UOROState
-from tests.contract.data import quickly
 from tests.online.data import bptt, jacobians, sequence, square, vector
 from tests.online.test_exact import BY_NAME, close, learn
+from tests.support.draw import quickly
 
 
 def blocks(case):

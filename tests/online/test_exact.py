@@ -10,8 +10,8 @@ import pytest
 import recur
 from recur.online import RTRL, UORO, ForwardGradient, Learner, SnAp1
 from tests.cases import CASES
-from tests.contract.data import assert_close, quickly
 from tests.online.data import bptt, sequence, square
+from tests.support.draw import assert_close, quickly
 
 BY_NAME = {case.name: case for case in CASES}
 LEARNERS = [

@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from tests.contract.data import quickly
+from tests.support.draw import quickly
 
 
 def where(flag, yes, no):

@@ -22,9 +22,9 @@ from recur.training import (
     split_batch,
 )
 from recur.training.loss_scale import ScaleState
-from tests.contract.data import quickly
 from tests.online.data import sequence, square, vector
 from tests.online.test_exact import BY_NAME, close
+from tests.support.draw import quickly
 
 CELL = recur.GRU(5)
 ROLL = functools.partial(recur.unroll, CELL)

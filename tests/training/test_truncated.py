@@ -10,9 +10,9 @@ import pytest
 
 import recur
 from recur.training import TruncatedBPTT, TruncatedState, tbptt
-from tests.contract.data import assert_close, quickly, random_like
 from tests.online.data import bptt, sequence, square
 from tests.online.test_exact import BY_NAME, close
+from tests.support.draw import assert_close, quickly, random_like
 from tests.training.literal import literal
 
 TEXTBOOK = [

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recur import checks
+from recur import _checks as checks
 from recur.compose.readout import identity
 from recur.types import Activation, Array
 
@@ -123,7 +123,6 @@ class OnnxActivation:
 KNOWN: dict[Activation, OnnxActivation] = {
     jax.nn.relu: OnnxActivation("Relu"),
     jnp.tanh: OnnxActivation("Tanh"),
-    jax.nn.tanh: OnnxActivation("Tanh"),
     jax.nn.sigmoid: OnnxActivation("Sigmoid"),
     jax.nn.soft_sign: OnnxActivation("Softsign"),
     jax.nn.softplus: OnnxActivation("Softplus"),

@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
-from recur import checks
+from recur import _checks as checks
+from recur._ops.matmul import add_bias, matmul, scale
+from recur.cells.base import Specification, check_fit
 from recur.cells.gru import GRUParams, gru_init, gru_init_carry
 from recur.cells.lstm import LSTMCarry, LSTMParams, lstm_init, lstm_init_carry
-from recur.cells.specification import Specification, check_fit
-from recur.linear import add_bias, matmul, scale
 from recur.types import Activation, Array
 
 
@@ -34,7 +34,7 @@ class OnnxLSTM(Specification):
         the cell, any callables.
       peephole: Whether the gates look at the cell.
       coupled: Whether the forget gate is one minus the input gate.
-      **options: Those of :class:`~recur.cells.specification.Specification`.
+      **options: Those of :class:`~recur.cells.base.Specification`.
 
     Raises:
       ValueError: If there are not three activations.
@@ -127,7 +127,7 @@ class OnnxGRU(Specification):
       activations: The functions ``f`` of the gates and ``g`` of the candidate.
       reset_after: Whether ``r`` acts after the product with ``W_hn`` or before it;
         ONNX's ``linear_before_reset``.
-      **options: Those of :class:`~recur.cells.specification.Specification`.
+      **options: Those of :class:`~recur.cells.base.Specification`.
 
     Raises:
       ValueError: If there are not two activations.

@@ -6,16 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from recur import checks
+from recur import _checks as checks
 from recur.cells.elman import Elman
 from recur.cells.gru import GRU
 from recur.cells.lstm import LSTM
 from recur.compose.bidirectional import Bidirectional, BidirectionalParams
 from recur.compose.readout import Readout, ReadoutParams
 from recur.compose.stack import Stack
-from recur.compose.zoneout import Zoneout
 from recur.interop.onnx.cells import OnnxGRU, OnnxLSTM
 from recur.interop.onnx.reversed import Reversed
+from recur.regularize.zoneout import Zoneout
 from recur.types import PyTree
 
 DTYPES = ("float32", "bfloat16", "float16", "float64")

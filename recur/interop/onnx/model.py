@@ -7,8 +7,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from recur import checks
-from recur.interop.foreign import require
+from recur import _checks as checks
+from recur.interop._shared.optional_imports import require
 
 
 def require_onnx(where: str) -> Any:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from recur import checks
+from recur import _checks as checks
 from recur.cells.elman import Elman
 from recur.cells.gru import GRU
 from recur.cells.lstm import LSTM

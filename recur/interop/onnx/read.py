@@ -7,7 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recur import checks
+from recur import _checks as checks
+from recur._roll.unroll import unroll
 from recur.compose.bidirectional import (
     Bidirectional,
     BidirectionalCarry,
@@ -20,7 +21,6 @@ from recur.interop.onnx.model import load
 from recur.interop.onnx.node import Node
 from recur.interop.onnx.reversed import Reversed
 from recur.interop.onnx.weights import to_params
-from recur.roll import unroll
 from recur.types import Array, PyTree
 
 

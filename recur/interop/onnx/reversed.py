@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from recur.roll import unroll
-from recur.steps import check_step
+from recur._roll.steps import check_step
+from recur._roll.unroll import unroll
 from recur.types import Array, Layer, PyTree
 
 

@@ -7,14 +7,14 @@ import jax
 from recur.cells.elman import Elman
 from recur.cells.gru import GRU
 from recur.cells.lstm import LSTMCarry
+from recur.compose.plain import plain
 from recur.compose.readout import Readout
-from recur.compose.regulariser import plain
 from recur.compose.stack import Stack
-from recur.compose.zoneout import Zoneout
 from recur.interop.onnx.cells import OnnxGRU
 from recur.interop.onnx.fit import STEPS, check_fits
 from recur.interop.onnx.graph import Graph, give_carry, take_carry
 from recur.interop.onnx.operator import functions_of
+from recur.regularize.zoneout import Zoneout
 from recur.types import PyTree
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import jax
 
-from recur.arguments import check_bools
-from recur.compose.regulariser import plain
+from recur._arguments import check_bools
+from recur.compose.plain import plain
 from recur.interop.onnx.fit import LAYERS, check_fits
 from recur.interop.onnx.graph import Graph, give_carry, take_carry
 from recur.interop.onnx.roll import Roll

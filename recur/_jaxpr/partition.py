@@ -1,0 +1,247 @@
+"""Sorting what a step computes by what it needs: params, its input, or the carry."""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.extend import core
+
+from recur._jaxpr.interpret import inlined
+from recur._jaxpr.separable import is_separable
+from recur._jaxpr.split_concat import split_joined
+from recur._jaxpr.symbolic_zeros import has_tangent
+from recur._jaxpr.weight_on_right import upright
+from recur.types import PyTree, Step
+
+PARAMS, INPUT, CARRY = range(3)
+SUMS = {"add", "add_any", "sub"}
+UNARY = {"reshape", "slice", "split", "squeeze", "transpose", "copy", "neg"}
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """A product of a value that needs the carry with a weight, and what follows.
+
+    Args:
+      eqn: The product.
+      weight: Which of its operands is the weight.
+      chain: Sums and changes of shape that lead from it to the ``cut``.
+      cut: What is known of the step once product and chain are: the pre-activations.
+    """
+
+    eqn: Any
+    weight: int
+    chain: list[Any]
+    cut: list[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Dissection:
+    """The equations of a step, sorted; a variable is one of its jaxpr's."""
+
+    of_params: list[Any]
+    of_input: list[Any]
+    in_loop: list[Any]  # all that need the carry, without chains
+    rest: list[Any]  # those without products
+    products: list[Product]
+    fixed: list[Any]  # what the others need of params
+    offered: list[Any]  # what the loop needs of the input
+    consts: tuple[list[Any], list[Any]]
+    params: list[Any]
+    carry: list[Any]
+    x: list[Any]
+    outputs: list[Any]
+    structure: Any  # of (carry, y)
+
+
+def dissect(step: Step, params: PyTree, carry: PyTree, x: PyTree) -> Dissection | None:
+    """Sorts a step, or gives ``None`` where there is nothing to gain or to rely on.
+
+    Example:
+      >>> step = lambda w, h, x: (jnp.tanh(x + h @ w),) * 2
+      >>> found = dissect(step, jnp.ones((2, 2)), jnp.ones((1, 2)), jnp.ones((1, 2)))
+      >>> [eqn.primitive.name for eqn in found.rest]
+      ['tanh']
+    """
+    closed, shapes = inlined(step, params, carry, x)
+    if not is_separable(closed):
+        return None
+    level_of = _leveller(closed.jaxpr, params, carry)
+    closed = upright(closed, lambda v: level_of(v) == PARAMS)
+    closed = split_joined(closed, _joining(_leveller(closed.jaxpr, params, carry)))
+    jaxpr = closed.jaxpr
+    eqns = _needed(jaxpr.eqns, jaxpr.outvars)
+    groups = _split(jaxpr.invars, params, carry)
+    level = _levels(eqns, jaxpr.constvars, groups)
+    users = _users(eqns)
+    of_carry = [e for e in eqns if _level(level, e.outvars) == CARRY]
+    products = [
+        _follow(e, weight, users, level, set(_variables(jaxpr.outvars)))
+        for e in of_carry
+        if (weight := _weight(e, level)) is not None
+    ]
+    chained = {id(e) for p in products for e in p.chain}
+    for e in eqns:
+        if _spreads(e, level) and _all_early(e, users, level, chained, jaxpr.outvars):
+            level[e.outvars[0]] = INPUT
+    marked = {id(p.eqn) for p in products}
+    floating = all(map(_is_floating, jax.tree.leaves((carry, shapes))))
+    if not (products and groups[INPUT] and floating):
+        return None
+    of_input = [e for e in eqns if _level(level, e.outvars) == INPUT]
+    return Dissection(
+        of_params=[e for e in eqns if _level(level, e.outvars) == PARAMS],
+        of_input=of_input,
+        in_loop=[e for e in of_carry if id(e) not in chained],
+        rest=[e for e in of_carry if id(e) not in chained | marked],
+        products=products,
+        fixed=_of_level(PARAMS, level, of_input + of_carry, jaxpr.outvars),
+        offered=_of_level(INPUT, level, of_carry, jaxpr.outvars),
+        consts=(jaxpr.constvars, closed.consts),
+        params=groups[PARAMS],
+        carry=groups[CARRY],
+        x=groups[INPUT],
+        outputs=jaxpr.outvars,
+        structure=jax.tree.structure(shapes),
+    )
+
+
+def _leveller(jaxpr: Any, params: PyTree, carry: PyTree) -> Callable[[Any], int]:
+    """Tells what a variable needs."""
+    level = _levels(jaxpr.eqns, jaxpr.constvars, _split(jaxpr.invars, params, carry))
+    return lambda v: _level(level, [v])
+
+
+def _joining(level_of: Callable[[Any], int]) -> Callable[[Any], bool]:
+    """Tells which equations join an input with something of the carry."""
+
+    def joins(eqn: Any) -> bool:
+        levels = {level_of(v) for v in eqn.invars}
+        return eqn.primitive.name == "concatenate" and {INPUT, CARRY} <= levels
+
+    return joins
+
+
+def _needed(eqns: list[Any], outputs: list[Any]) -> list[Any]:
+    needed, kept = set(_variables(outputs)), []
+    for eqn in reversed(eqns):
+        if needed.intersection(eqn.outvars):
+            needed.update(_variables(eqn.invars))
+            kept.append(eqn)
+    return kept[::-1]
+
+
+def _split(invars: list[Any], params: PyTree, carry: PyTree) -> dict[int, list[Any]]:
+    of_params, of_carry = (len(jax.tree.leaves(tree)) for tree in (params, carry))
+    return {
+        PARAMS: invars[:of_params],
+        CARRY: invars[of_params : of_params + of_carry],
+        INPUT: invars[of_params + of_carry :],
+    }
+
+
+def _levels(
+    eqns: list[Any], consts: list[Any], groups: dict[int, list[Any]]
+) -> dict[Any, int]:
+    level = dict.fromkeys(consts, PARAMS)
+    level |= {v: n for n, group in groups.items() for v in group}
+    for eqn in eqns:
+        level |= dict.fromkeys(eqn.outvars, _level(level, eqn.invars))
+    return level
+
+
+def _level(level: dict[Any, int], variables: Iterable[Any]) -> int:
+    return max((level[v] for v in _variables(variables)), default=PARAMS)
+
+
+def _users(eqns: list[Any]) -> dict[Any, list[Any]]:
+    users: dict[Any, list[Any]] = {}
+    for eqn in eqns:
+        for v in dict.fromkeys(_variables(eqn.invars)):
+            users.setdefault(v, []).append(eqn)
+    return users
+
+
+def _weight(eqn: Any, level: dict[Any, int]) -> int | None:
+    if eqn.primitive.name != "dot_general" or eqn.params["dimension_numbers"][1][0]:
+        return None
+    if not all(has_tangent(v.aval) for v in (*eqn.invars, *eqn.outvars)):
+        return None
+    levels = [_level(level, [v]) for v in eqn.invars]
+    weights = [n for n in (0, 1) if levels[n] == PARAMS and eqn.invars[n].aval.ndim > 1]
+    return weights[0] if len(weights) == 1 and CARRY in levels else None
+
+
+def _follow(
+    eqn: Any, weight: int, users: dict, level: dict[Any, int], outputs: set[Any]
+) -> Product:
+    cut, chain = list(eqn.outvars), []
+
+    def steps_on(v: Any) -> list[Any] | None:
+        after = users.get(v, [])
+        size = sum(math.prod(o.aval.shape) for e in after for o in e.outvars)
+        fits = v not in outputs and size <= math.prod(v.aval.shape)
+        affine = all(_is_affine(e, v, level) for e in after)
+        return after if after and fits and affine else None
+
+    while (v := next((v for v in cut if steps_on(v)), None)) is not None:
+        after = steps_on(v) or []
+        chain += after
+        cut.remove(v)
+        cut += [o for e in after for o in e.outvars if o in users or o in outputs]
+    return Product(eqn, weight, chain, cut)
+
+
+def _is_affine(eqn: Any, v: Any, level: dict[Any, int]) -> bool:
+    name, others = eqn.primitive.name, [o for o in eqn.invars if o is not v]
+    if name in UNARY:
+        return True
+    if name == "convert_element_type":
+        return all(_is_floating(o.aval) for o in (v, *eqn.outvars))
+    numbers = [o for o in others if isinstance(o, core.Literal)]
+    if name == "mul":  # By a variable, its tangent would need the product itself.
+        return len(others) == len(numbers) == 1
+    return (
+        name in SUMS
+        and len(others) == 1
+        and not numbers
+        and _level(level, others) < CARRY
+    )
+
+
+def _spreads(eqn: Any, level: dict[Any, int]) -> bool:
+    """Whether an equation repeats params, such as a bias for each row."""
+    sizes = [math.prod(v.aval.shape) for v in (*eqn.invars[:1], *eqn.outvars)]
+    larger = eqn.primitive.name == "broadcast_in_dim" and sizes[0] < sizes[-1]
+    return larger and _level(level, eqn.outvars) == PARAMS
+
+
+def _all_early(
+    eqn: Any, users: dict, level: dict[Any, int], chained: set[int], outputs: list[Any]
+) -> bool:
+    """Whether all that use it are done for many steps at once.
+
+    Then it is too, for its gradient to be summed over steps and rows in one go.
+    """
+    (v,) = eqn.outvars
+    return v not in outputs and all(
+        id(e) in chained or _level(level, e.outvars) == INPUT for e in users[v]
+    )
+
+
+def _is_floating(a: Any) -> bool:
+    return jnp.issubdtype(jnp.result_type(a), jnp.floating)
+
+
+def _of_level(
+    wanted: int, level: dict[Any, int], eqns: list[Any], outputs: list[Any]
+) -> list[Any]:
+    inputs = [v for e in eqns for v in e.invars] + list(outputs)
+    return [v for v in dict.fromkeys(_variables(inputs)) if level[v] == wanted]
+
+
+def _variables(atoms: Iterable[Any]) -> list[Any]:
+    return [v for v in atoms if not isinstance(v, core.Literal)]

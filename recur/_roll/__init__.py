@@ -1,0 +1,1 @@
+"""Rolling over time: the one door and the ways behind it."""

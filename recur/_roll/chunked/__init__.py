@@ -1,0 +1,1 @@
+"""The roll in chunks of steps, with a lean derivative."""

@@ -1,0 +1,81 @@
+"""A loss taken inside the roll: the outputs of all steps never exist at once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from recur._arguments import check_functions
+from recur._roll.remat import Memory
+from recur._roll.steps import StepTransform, step_of
+from recur._roll.unroll import unroll
+from recur.types import Array, Cell, PyTree, Step
+
+
+def unroll_loss(
+    step: Step | Cell,
+    loss_fn: Callable[[PyTree, PyTree], Array],
+    params: PyTree,
+    carry: PyTree,
+    xs: PyTree,
+    targets: PyTree,
+    *,
+    memory: Memory = "sqrt",
+    **time: Any,
+) -> tuple[PyTree, Array]:
+    r"""Rolls a step and keeps of each output only its loss.
+
+    .. math::
+        \ell_t = \mathrm{loss}(y_t, \mathrm{target}_t)
+
+    For outputs much larger than the carry, such as logits over a vocabulary: of
+    ``T`` steps of logits, ``k`` exist at a time, going forward and going back, where
+    ``k`` is what ``memory`` says.
+
+    Args:
+      step: As in :func:`recur.unroll`.
+      loss_fn: ``(y, target) -> loss`` of one step, ``[...]``, a number for each row.
+      params: As in :func:`recur.unroll`.
+      carry: As in :func:`recur.unroll`.
+      xs: As in :func:`recur.unroll`.
+      targets: Pytree with the time and batch axes of ``xs``. Where a step is not valid
+        they are not looked at.
+      memory: As in :func:`recur.unroll`; ``"full"`` would keep every output.
+      **time: The other arguments of :func:`recur.unroll`.
+
+    Returns:
+      ``(carry, losses)``: the losses ``[T, ...]``, zero where a step is not valid.
+
+    Raises:
+      TypeError: As in :func:`recur.unroll`.
+      ValueError: As in :func:`recur.unroll`.
+
+    Example:
+      >>> cell = Readout(GRU(8), 1000)
+      >>> params = cell.init(jax.random.key(0), input_size=3)
+      >>> xs, labels = jnp.ones((9, 2, 3)), jnp.zeros((9, 2), jnp.int32)
+      >>> nll = lambda logits, label: -jnp.take_along_axis(
+      ...     jax.nn.log_softmax(logits), label[:, None], axis=-1)[:, 0]
+      >>> carry, losses = unroll_loss(
+      ...     cell, nll, params, cell.init_carry((2,)), xs, labels)
+      >>> losses.shape
+      (9, 2)
+    """
+    step_of("unroll_loss", step)
+    check_functions("unroll_loss", loss_fn=loss_fn)
+    stepped = _LossStep(step, loss_fn)
+    return unroll(stepped, params, carry, (xs, targets), memory=memory, **time)
+
+
+@dataclass(frozen=True)
+class _LossStep(StepTransform):
+    loss_fn: Callable[[PyTree, PyTree], Array]
+
+    def __call__(
+        self, params: PyTree, carry: PyTree, inputs: tuple[PyTree, PyTree]
+    ) -> tuple[PyTree, Array]:
+        x, target = inputs
+        carry, y = self.advance(params, carry, x)
+        return carry, self.loss_fn(y, target)
+
+
+__all__ = ["unroll_loss"]

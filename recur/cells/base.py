@@ -1,0 +1,160 @@
+"""What the cells share: options, the draw of weights, and whether things fit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from recur import _capacity as capacity
+from recur import _checks as checks
+from recur._arguments import check_functions
+from recur.initializers import Glorot, Orthogonal, Zeros, init_gates
+from recur.types import Array, DTypeLike, Initializer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Specification:
+    """Options common to the cells; a value, so equal options are equal and hash alike.
+
+    Args:
+      hidden_size: ``H``, the size of the output and of the recurrent value.
+      kernel_init: Draws the input weights, ``[I, H]`` for each gate.
+      recurrent_init: Draws the recurrent weights, ``[H, H]`` for each gate.
+      bias_init: Draws the biases, ``[H]`` for each gate.
+      dtype: Dtype of params and carry.
+      compute_dtype: Dtype of the operands of the products, by default ``dtype``;
+        ``jnp.bfloat16`` beside a float32 ``dtype`` is the usual mixed precision.
+
+    Raises:
+      TypeError: If ``hidden_size`` is not an integer, an initialiser no function, or a
+        dtype not floating.
+      ValueError: If ``hidden_size`` is below 1.
+    """
+
+    hidden_size: int = field(kw_only=False)
+    kernel_init: Initializer = Glorot()
+    recurrent_init: Initializer = Orthogonal()
+    bias_init: Initializer = Zeros()
+    dtype: DTypeLike = jnp.float32
+    compute_dtype: DTypeLike | None = None
+
+    def __post_init__(self) -> None:
+        where = type(self).__name__
+        checks.check_size(where, "hidden_size", self.hidden_size)
+        inits = ("kernel_init", "recurrent_init", "bias_init")
+        check_functions(where, **{name: getattr(self, name) for name in inits})
+        for name in ("dtype", "compute_dtype"):
+            dtype = getattr(self, name)
+            if name == "dtype" or dtype is not None:
+                checks.check_floating(where, name, dtype)
+                # jnp.float32 and "float32" name one dtype: make them one value.
+                object.__setattr__(self, name, jnp.dtype(dtype))
+
+    @property
+    def output_size(self) -> int:
+        """``H``, the last axis of ``y``."""
+        return self.hidden_size
+
+    def init_options(self) -> dict[str, Any]:
+        """The keyword arguments that every ``<cell>_init`` takes."""
+        return {
+            "hidden_size": self.hidden_size,
+            "kernel_init": self.kernel_init,
+            "recurrent_init": self.recurrent_init,
+            "bias_init": self.bias_init,
+            "dtype": self.dtype,
+        }
+
+
+def init_weights(
+    where: str,
+    key: Array,
+    input_size: int,
+    hidden_size: int,
+    *,
+    gates: int,
+    output_size: int | None = None,
+    kernel_init: Initializer,
+    recurrent_init: Initializer,
+    bias_init: Initializer,
+    dtype: DTypeLike,
+) -> tuple[Array, Array, Array]:
+    """Draws ``w_ih [I, G·H]``, ``w_hh [H, G·H]`` and ``b [G·H]``, gate by gate.
+
+    ``output_size`` is the size of the recurrent ``h``, where that is not ``H``.
+
+    Example:
+      >>> options = dict(kernel_init=Glorot(), recurrent_init=Orthogonal())
+      >>> w_ih, w_hh, b = init_weights(
+      ...     "doc", jax.random.key(0), 3, 5, gates=4, bias_init=Zeros(),
+      ...     dtype=jnp.float32, **options)
+      >>> w_ih.shape, w_hh.shape, b.shape
+      ((3, 20), (5, 20), (20,))
+    """
+    checks.check_key(where, key)
+    checks.check_size(where, "input_size", input_size)
+    checks.check_size(where, "hidden_size", hidden_size)
+    checks.check_floating(where, "dtype", dtype)
+    inits = {"kernel_init": kernel_init, "recurrent_init": recurrent_init}
+    check_functions(where, **inits, bias_init=bias_init)
+    rows = hidden_size if output_size is None else output_size
+    k_ih, k_hh, k_b = jax.random.split(key, 3)
+    return (
+        init_gates(kernel_init, k_ih, (input_size, hidden_size), gates, dtype),
+        init_gates(recurrent_init, k_hh, (rows, hidden_size), gates, dtype),
+        init_gates(bias_init, k_b, (hidden_size,), gates, dtype),
+    )
+
+
+def zero_carry(
+    where: str, hidden_size: int, batch_shape: tuple[int, ...], dtype: DTypeLike
+) -> Array:
+    """Makes zeros ``[*batch_shape, H]``.
+
+    Example:
+      >>> zero_carry("doc", 5, (2,), jnp.float32).shape
+      (2, 5)
+    """
+    checks.check_size(where, "hidden_size", hidden_size)
+    checks.check_batch_shape(where, batch_shape)
+    checks.check_floating(where, "dtype", dtype)
+    capacity.check_array(where, (*batch_shape, hidden_size), dtype)
+    return jnp.zeros((*batch_shape, hidden_size), dtype)
+
+
+def check_fit(
+    where: str,
+    params: Any,
+    carry: dict[str, Array],
+    x: Array,
+    *,
+    gates: int,
+    hidden_size: int | None = None,
+    vectors: Mapping[str, int] | None = None,
+) -> None:
+    """Refuses params, carry and input whose shapes do not belong to one cell.
+
+    Args:
+      where: Name of the step, to open the message with.
+      params: Anything with ``w_ih``, ``w_hh`` and ``b``.
+      carry: The arrays of the carry by name, each as wide as ``w_hh`` is tall.
+      x: ``[..., I]``.
+      gates: ``G``, the number of gates fused on the last axis.
+      hidden_size: ``H``, where it is not the height of ``w_hh``.
+      vectors: Further fields of params, each with the gates that it is fused of.
+    """
+    for name, value in carry.items():
+        checks.check_array(where, name, value)
+    input_size, output_size = params.w_ih.shape[0], params.w_hh.shape[0]
+    checks.check_leading_axes(where, x, next(iter(carry.values())), input_size)
+    fused = gates * (hidden_size or output_size)
+    fields = {"w_ih": (input_size, fused), "w_hh": (output_size, fused), "b": (fused,)}
+    for name, shape in fields.items():
+        checks.check_shape(where, f"params.{name}", getattr(params, name), shape)
+    for name, value in carry.items():
+        checks.check_shape(where, name, value, (*x.shape[:-1], output_size))
+    for name, n in (vectors or {}).items():
+        shape, value = (n * (hidden_size or output_size),), getattr(params, name)
+        checks.check_shape(where, f"params.{name}", value, shape)

@@ -1,0 +1,1 @@
+"""Derivatives of cells, written by hand for the roll in chunks."""

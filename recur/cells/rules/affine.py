@@ -1,0 +1,106 @@
+"""What the parts of cells with one recurrent product share."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from recur._ops.matmul import add_bias, matmul, matmul_transposed
+from recur._roll.chunked.rule import Chunk
+from recur.types import Array, DTypeLike
+
+MANY_ROWS = 128
+"""Rows from which one product of ``[x, h]`` is quicker than two; measured on a CPU."""
+
+
+class Weights(NamedTuple):
+    """``both`` is ``w_ih`` above ``w_hh``; tangents are those of ``both`` and ``b``.
+
+    The others are copies for the loops, without tangents.
+    """
+
+    both: Array
+    b: Array
+    w_ih: Array
+    w_hh: Array
+    back: Array  # w_hh transposed
+
+
+@dataclass(frozen=True)
+class OneProduct:
+    r"""Parts of :math:`a_t = x_t W_{ih} + h_{t-1} W_{hh} + b`.
+
+    Args:
+      joined: Whether each step projects its own input, in one product with ``h``.
+      compute_dtype: Dtype of the operands of the products.
+    """
+
+    joined: bool
+    compute_dtype: DTypeLike | None
+
+    in_place = True
+    made = 0
+    of_rows = True
+
+    @property
+    def lands_again(self) -> bool:
+        """Only beside a join is that quicker."""
+        return self.joined
+
+    def prepare(self, params: Any) -> Weights:
+        """Joins the weights, and turns ``w_hh`` for the way back."""
+        w_ih, w_hh, b = params.w_ih, params.w_hh, params.b
+        return Weights(jnp.concatenate([w_ih, w_hh]), b, w_ih, w_hh, w_hh.T)
+
+    def project(self, weights: Weights, xs: Array) -> Array:
+        """Multiplies ``x W_ih``, unless each step does so."""
+        return xs if self.joined else matmul(xs, weights.w_ih, self.compute_dtype)
+
+    def activate(self, weights: Weights, h: Array, z: Array) -> Array:
+        """Gives ``a``."""
+        if self.joined:
+            a = matmul(_beside(z, h), weights.both, self.compute_dtype)
+        else:
+            a = z + matmul(h, weights.w_hh, self.compute_dtype)
+        return add_bias(a, weights.b)
+
+    def drive(
+        self, weights: Weights, dweights: Any, chunk: Chunk, hs: Array, dxs: Any
+    ) -> Array:
+        """Gives what tangents of weights and inputs add to ``a``."""
+        drive = jnp.zeros_like(chunk.kept)
+        if dweights.both is not None:
+            both = _beside(chunk.xs, hs)
+            drive += matmul(both, dweights.both, self.compute_dtype)
+        if dxs is not None:
+            drive += matmul(dxs, weights.w_ih, self.compute_dtype)
+        return drive if dweights.b is None else add_bias(drive, dweights.b)
+
+    def pull(self, weights: Weights, dh: Array) -> Array:
+        """Gives what the tangent of ``h`` adds to ``a``."""
+        return matmul_transposed(dh, weights.back, self.compute_dtype)
+
+
+def _beside(x: Array, h: Array) -> Array:
+    dtype = jnp.promote_types(x.dtype, h.dtype)
+    return jnp.concatenate([x.astype(dtype), h.astype(dtype)], axis=-1)
+
+
+def are_arrays(*values: Any) -> bool:
+    """Whether the loops can work with these as they are.
+
+    Example:
+      >>> are_arrays(jnp.zeros(2), None)
+      False
+    """
+    return all(isinstance(a, jnp.ndarray) for a in values)
+
+
+def many_rows(h: Array) -> bool:
+    """Whether to join the products.
+
+    Example:
+      >>> many_rows(jnp.zeros((128, 4)))
+      True
+    """
+    return h.size // h.shape[-1] >= MANY_ROWS

@@ -1,0 +1,69 @@
+r"""An Elman unit taken apart, for the fast roll.
+
+.. math::
+    \dot h_t = g'(a_t) \odot (\dot x_t W_{ih} + x_t \dot W_{ih}
+        + \dot h_{t-1} W_{hh} + h_{t-1} \dot W_{hh} + \dot b)
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from recur._roll.chunked.rule import Chunk
+from recur.cells.rules.affine import OneProduct, Weights, are_arrays
+from recur.types import Activation, Array, DTypeLike
+
+SLOPES: dict[Activation, Callable[[Array], Array]] = {
+    jnp.tanh: lambda h: 1 - h**2,
+    jax.nn.relu: lambda h: (h > 0).astype(h.dtype),
+    jax.nn.sigmoid: lambda h: h * (1 - h),
+}
+"""Activations whose derivative is known from their value."""
+
+
+@dataclass(frozen=True)
+class ElmanParts(OneProduct):
+    """An Elman unit with an activation of ``SLOPES``."""
+
+    activation: Activation
+
+    def gate(self, weights: Weights, start: Array, z: Array) -> Array:
+        """Gives the new value before it is rounded."""
+        return self.activation(self.activate(weights, start, z))
+
+    def land(self, weights: Weights, start: Array, kept: Array) -> Any:
+        """Rounds it."""
+        h = kept.astype(start.dtype)
+        return h, h
+
+    def linearize(self, weights: Weights, dweights: Any, chunk: Chunk, dxs: Any) -> Any:
+        """Gives the drive and the slope of the activation."""
+        drive = self.drive(weights, dweights, chunk, chunk.starts, dxs)
+        return drive, SLOPES[self.activation](chunk.kept)
+
+    def tangent(self, weights: Weights, dcarry: Array, linear: Any) -> Any:
+        """Takes a step of the linear recurrence."""
+        drive, slope = linear
+        dh = (slope * (drive + self.pull(weights, dcarry))).astype(dcarry.dtype)
+        return dh, dh
+
+
+def elman_parts(
+    params: Any,
+    carry: Any,
+    *,
+    activation: Activation = jnp.tanh,
+    compute_dtype: DTypeLike | None = None,
+) -> ElmanParts | None:
+    """Takes an Elman unit apart, or gives ``None`` where something is in the way."""
+    # Bad params are left to the step, which says what is wrong with them.
+    if not isinstance(params, tuple) or not are_arrays(carry, *params):
+        return None
+    if params[0].dtype != params[1].dtype:
+        return None
+    known = any(activation is g for g in SLOPES)  # Not all activations can be hashed.
+    # Never joined: unlike an LSTM's, its products are no quicker so.
+    return ElmanParts(False, compute_dtype, activation) if known else None

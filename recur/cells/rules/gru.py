@@ -1,0 +1,216 @@
+r"""Both forms of the GRU taken apart, for the fast roll.
+
+.. math::
+    h_t &= (1 - z) \odot n + z \odot h_{t-1} \\
+    \dot h_t &= z \odot \dot h_{t-1} + (h_{t-1} - n) z' \odot \dot{\tilde z}
+        + (1 - z) n' \odot \dot{\tilde n}
+
+The gates come from one ``tanh`` as in the LSTM's parts, :math:`t`, and so
+:math:`\sigma' = \tfrac14 (1 - t^2)`.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from recur._ops.matmul import add_bias, matmul, matmul_transposed, scale
+from recur._roll.chunked.rule import Chunk
+from recur.cells.rules.affine import are_arrays
+from recur.types import Array, DTypeLike
+
+
+class _Weights(NamedTuple):
+    """Below ``b_hn`` are copies for the loops, without tangents."""
+
+    w_ih: Array
+    w_hh: Array
+    b: Array
+    b_hn: Any
+    inward: Any  # w_ih for the gates, and for the candidate
+    onward: Any
+    back: Any  # transposed
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What both forms share.
+
+    Args:
+      compute_dtype: Dtype of the operands of the products.
+    """
+
+    compute_dtype: DTypeLike | None
+
+    in_place = True
+    made = 0
+    lands_again = False
+    of_rows = True
+
+    def project(self, weights: _Weights, xs: Array) -> tuple[Array, Array]:
+        """Multiplies ``x W_ih``; apart, gates and candidate can take its place."""
+        rz, n = (matmul(xs, w, self.compute_dtype) for w in weights.inward)
+        return rz, n
+
+    def biased(self, weights: _Weights, z: Any) -> tuple[Array, Array]:
+        """Adds the biases, where the data is in a cache."""
+        (rz, n), (b_rz, b_n) = z, _rz_n(weights.b)
+        return add_bias(rz, b_rz), add_bias(n, b_n)
+
+    def driven(self, weights: _Weights, dweights: Any, chunk: Chunk, dxs: Any) -> Array:
+        """Gives what tangents of inputs, of their weights and of ``b`` add."""
+        t, n, *_ = chunk.kept
+        drive = jnp.zeros_like(jnp.concatenate([t, n], axis=-1))
+        if dweights.w_ih is not None:
+            drive += matmul(chunk.xs, dweights.w_ih, self.compute_dtype)
+        if dxs is not None:
+            drive += matmul(dxs, weights.w_ih, self.compute_dtype)
+        return drive if dweights.b is None else add_bias(drive, dweights.b)
+
+
+class ResetAfterParts(_Parts):
+    r"""The form that resets after the product.
+
+    .. math::
+        \tilde n &= x W_{in} + b_n + r \odot q, \qquad q = h_{t-1} W_{hn} + b_{hn} \\
+        \dot{\tilde n} &= \dot x_n + q r' \odot \dot{\tilde r} + r \odot \dot q
+    """
+
+    lands_again = True
+
+    def prepare(self, params: Any) -> _Weights:
+        """Cuts ``w_ih``, and turns ``w_hh`` for the way back."""
+        w_ih, w_hh, b, b_hn = params
+        return _Weights(w_ih, w_hh, b, b_hn, _rz_n(w_ih), w_hh, w_hh.T)
+
+    def gate(self, weights: _Weights, start: Array, z: Any) -> Any:
+        """Gives gates, candidate and ``q``."""
+        x_rz, x_n = self.biased(weights, z)
+        h_rz, q = _rz_n(matmul(start, weights.onward, self.compute_dtype))
+        t, q = jnp.tanh(0.5 * (x_rz + h_rz)), add_bias(q, weights.b_hn)
+        r, _ = _gates(t)
+        return t, jnp.tanh(x_n + r * q), q
+
+    def land(self, weights: _Weights, start: Array, kept: Any) -> Any:
+        """Mixes the candidate and the old value."""
+        return _mix(start, *kept[:2])
+
+    def linearize(
+        self, weights: _Weights, dweights: Any, chunk: Chunk, dxs: Any
+    ) -> Any:
+        """Gives the drive of ``h``, the slopes of ``r, z, q``, and ``z``."""
+        starts, (t, n, q) = chunk.starts, chunk.kept
+        r, z = _gates(t)
+        of_n = (1 - z) * (1 - n**2)
+        beside = jnp.concatenate([of_n * q, starts.astype(n.dtype) - n], axis=-1)
+        of_rz, of_q = 0.25 * (1 - t**2) * beside, of_n * r
+        of_inputs = jnp.concatenate([of_rz, of_n], axis=-1)
+        slopes = jnp.concatenate([of_rz, of_q], axis=-1)
+        drive = _over_gates(of_inputs * self.driven(weights, dweights, chunk, dxs))
+        if dweights.w_hh is not None:
+            dh = matmul(starts, dweights.w_hh, self.compute_dtype)
+            drive += _over_gates(slopes * dh)
+        if dweights.b_hn is not None:
+            drive += scale(of_q, dweights.b_hn)
+        return drive, slopes, z
+
+    def tangent(self, weights: _Weights, dcarry: Array, linear: Any) -> Any:
+        """Takes a step of the linear recurrence."""
+        drive, slopes, z = linear
+        dh = matmul_transposed(dcarry, weights.back, self.compute_dtype)
+        dh = z * dcarry.astype(z.dtype) + _over_gates(slopes * dh) + drive
+        dh = dh.astype(dcarry.dtype)
+        return dh, dh
+
+
+class ResetBeforeParts(_Parts):
+    r"""The form that resets before the product: two products, one after the other.
+
+    .. math::
+        \tilde n &= x W_{in} + b_n + (r \odot h_{t-1}) W_{hn} \\
+        \dot{\tilde n} &= \dot x_n + (r' h_{t-1} \odot \dot{\tilde r}
+            + r \odot \dot h_{t-1}) W_{hn}
+    """
+
+    def prepare(self, params: Any) -> _Weights:
+        """Cuts ``w_ih`` and ``w_hh``, and turns ``w_hh`` for the way back."""
+        w_ih, w_hh, b, _ = params
+        w_rz, w_n = _rz_n(w_hh)
+        turned = w_rz.T, w_n.T
+        return _Weights(w_ih, w_hh, b, None, _rz_n(w_ih), (w_rz, w_n), turned)
+
+    def gate(self, weights: _Weights, start: Array, z: Any) -> Any:
+        """Gives gates and candidate."""
+        x_rz, x_n = self.biased(weights, z)
+        w_rz, w_n = weights.onward
+        h_rz = matmul(start, w_rz, self.compute_dtype)
+        t = jnp.tanh(0.5 * (x_rz + h_rz))
+        r, _ = _gates(t)
+        h_n = matmul(r * start.astype(r.dtype), w_n, self.compute_dtype)
+        return t, jnp.tanh(x_n + h_n)
+
+    def land(self, weights: _Weights, start: Array, kept: Any) -> Any:
+        """Mixes the candidate and the old value."""
+        return _mix(start, *kept)
+
+    def linearize(
+        self, weights: _Weights, dweights: Any, chunk: Chunk, dxs: Any
+    ) -> Any:
+        """Gives the drives of ``r, z`` and ``n``, and the factors of all."""
+        starts, (t, n) = chunk.starts, chunk.kept
+        (r, z), h_tm1 = _gates(t), starts.astype(n.dtype)
+        drz, dn = _rz_n(self.driven(weights, dweights, chunk, dxs))
+        if dweights.w_hh is not None:
+            w_rz, w_n = _rz_n(dweights.w_hh)
+            drz += matmul(starts, w_rz, self.compute_dtype)
+            dn += matmul(r * h_tm1, w_n, self.compute_dtype)
+        slopes = 0.25 * (1 - t**2) * jnp.concatenate([h_tm1, h_tm1 - n], axis=-1)
+        return drz, dn, slopes, (1 - z) * (1 - n**2), r, z
+
+    def tangent(self, weights: _Weights, dcarry: Array, linear: Any) -> Any:
+        """Takes a step of the linear recurrence."""
+        drz, dn, slopes, of_n, r, z = linear
+        w_rz, w_n = weights.back
+        drz += matmul_transposed(dcarry, w_rz, self.compute_dtype)
+        dr, dz = jnp.split(slopes * drz, 2, axis=-1)
+        dh_tm1 = dcarry.astype(z.dtype)
+        dn += matmul_transposed(dr + r * dh_tm1, w_n, self.compute_dtype)
+        dh = (z * dh_tm1 + dz + of_n * dn).astype(dcarry.dtype)
+        return dh, dh
+
+
+def gru_parts(
+    params: Any,
+    carry: Any,
+    *,
+    reset_after: bool = True,
+    compute_dtype: DTypeLike | None = None,
+) -> ResetAfterParts | ResetBeforeParts | None:
+    """Takes a GRU apart, or gives ``None`` where something is in the way."""
+    # Bad params are left to the step, which says what is wrong with them.
+    if not hasattr(params, "b_hn") or reset_after != (params.b_hn is not None):
+        return None
+    if not are_arrays(carry, *(w for w in params if w is not None)):
+        return None
+    return (ResetAfterParts if reset_after else ResetBeforeParts)(compute_dtype)
+
+
+def _rz_n(fused: Array) -> tuple[Array, Array]:
+    rz, n = jnp.split(fused, [fused.shape[-1] // 3 * 2], axis=-1)
+    return rz, n
+
+
+def _gates(t: Array) -> tuple[Array, Array]:
+    r, z = jnp.split(t, 2, axis=-1)
+    return 0.5 * r + 0.5, 0.5 * z + 0.5
+
+
+def _over_gates(a: Array) -> Array:
+    """Sums over the gates: not a sum of slices, whose transpose is a slow copy."""
+    return a.reshape(*a.shape[:-1], 3, a.shape[-1] // 3).sum(axis=-2)
+
+
+def _mix(h_tm1: Array, t: Array, n: Array) -> tuple[Array, Array]:
+    _, z = _gates(t)
+    h = ((1 - z) * n + z * h_tm1.astype(n.dtype)).astype(h_tm1.dtype)
+    return h, h

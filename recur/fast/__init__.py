@@ -1,1 +1,0 @@
-"""Rolling faster than the plain scan: chunks of steps, and lean derivatives."""

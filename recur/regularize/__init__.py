@@ -1,0 +1,1 @@
+"""What keeps a cell from learning by heart."""
