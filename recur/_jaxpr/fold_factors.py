@@ -22,7 +22,7 @@ Terms = dict[int, Any]
 """A sum of values, by their number, each times its factor; ``None`` stands for one."""
 
 
-def factored(linear: Callable, *like: PyTree) -> Callable:
+def fold_factors(linear: Callable, *like: PyTree) -> Callable:
     """Gives a linear function with its chains of factors multiplied out.
 
     Args:
@@ -34,7 +34,7 @@ def factored(linear: Callable, *like: PyTree) -> Callable:
 
     Example:
       >>> a, b = jax.numpy.arange(2.0, 4.0)
-      >>> twice = factored(lambda x: (x * a * b, x * a + x), jax.numpy.float32(0))
+      >>> twice = fold_factors(lambda x: (x * a * b, x * a + x), jax.numpy.float32(0))
       >>> [float(factor) for factor in jax.tree.leaves(twice)]
       [6.0, 3.0]
     """

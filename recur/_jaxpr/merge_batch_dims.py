@@ -10,7 +10,7 @@ from recur._ops.matmul import merge_rows
 from recur.types import Array
 
 
-def flat_product(eqn: Any, inputs: list[Any]) -> list[Array]:
+def merged_product(eqn: Any, inputs: list[Any]) -> list[Array]:
     """Runs a ``dot_general`` that is about to be mapped over steps sharing a weight.
 
     Mapped by JAX alone it would have two axes of rows, time and batch, of which the

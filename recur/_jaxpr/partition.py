@@ -11,9 +11,9 @@ from jax.extend import core
 
 from recur._jaxpr.interpret import inlined
 from recur._jaxpr.separable import is_separable
-from recur._jaxpr.split_concat import split_joined
+from recur._jaxpr.split_concat import split_concat
 from recur._jaxpr.symbolic_zeros import has_tangent
-from recur._jaxpr.weight_on_right import upright
+from recur._jaxpr.weight_on_right import weight_on_right
 from recur.types import PyTree, Step
 
 PARAMS, INPUT, CARRY = range(3)
@@ -39,7 +39,7 @@ class Product:
 
 
 @dataclass(frozen=True, eq=False)
-class Dissection:
+class StepPartition:
     """The equations of a step, sorted; a variable is one of its jaxpr's."""
 
     of_params: list[Any]
@@ -57,12 +57,15 @@ class Dissection:
     structure: Any  # of (carry, y)
 
 
-def dissect(step: Step, params: PyTree, carry: PyTree, x: PyTree) -> Dissection | None:
+def partition_step(
+    step: Step, params: PyTree, carry: PyTree, x: PyTree
+) -> StepPartition | None:
     """Sorts a step, or gives ``None`` where there is nothing to gain or to rely on.
 
     Example:
       >>> step = lambda w, h, x: (jnp.tanh(x + h @ w),) * 2
-      >>> found = dissect(step, jnp.ones((2, 2)), jnp.ones((1, 2)), jnp.ones((1, 2)))
+      >>> w, h = jnp.ones((2, 2)), jnp.ones((1, 2))
+      >>> found = partition_step(step, w, h, h)
       >>> [eqn.primitive.name for eqn in found.rest]
       ['tanh']
     """
@@ -70,8 +73,8 @@ def dissect(step: Step, params: PyTree, carry: PyTree, x: PyTree) -> Dissection 
     if not is_separable(closed):
         return None
     level_of = _leveller(closed.jaxpr, params, carry)
-    closed = upright(closed, lambda v: level_of(v) == PARAMS)
-    closed = split_joined(closed, _joining(_leveller(closed.jaxpr, params, carry)))
+    closed = weight_on_right(closed, lambda v: level_of(v) == PARAMS)
+    closed = split_concat(closed, _joining(_leveller(closed.jaxpr, params, carry)))
     jaxpr = closed.jaxpr
     eqns = _needed(jaxpr.eqns, jaxpr.outvars)
     groups = _split(jaxpr.invars, params, carry)
@@ -92,7 +95,7 @@ def dissect(step: Step, params: PyTree, carry: PyTree, x: PyTree) -> Dissection 
     if not (products and groups[INPUT] and floating):
         return None
     of_input = [e for e in eqns if _level(level, e.outvars) == INPUT]
-    return Dissection(
+    return StepPartition(
         of_params=[e for e in eqns if _level(level, e.outvars) == PARAMS],
         of_input=of_input,
         in_loop=[e for e in of_carry if id(e) not in chained],

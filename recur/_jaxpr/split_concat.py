@@ -13,7 +13,7 @@ from recur._jaxpr.merge_batch_dims import is_plain, multiply_like
 from recur.types import Array
 
 
-def split_joined(closed: Any, mixed: Callable[[Any], bool]) -> Any:
+def split_concat(closed: Any, mixed: Callable[[Any], bool]) -> Any:
     """Traces a step anew, with a product for each part of a joined operand.
 
     What multiplies the input alone can then be done for many steps at once.
@@ -28,7 +28,7 @@ def split_joined(closed: Any, mixed: Callable[[Any], bool]) -> Any:
     Example:
       >>> step = lambda x, h, w: jnp.concatenate([x, h], axis=1) @ w
       >>> x, h, w = (jnp.ones(s) for s in ((1, 2), (1, 3), (5, 4)))
-      >>> apart = split_joined(jax.make_jaxpr(step)(x, h, w), lambda eqn: True)
+      >>> apart = split_concat(jax.make_jaxpr(step)(x, h, w), lambda eqn: True)
       >>> [eqn.primitive.name for eqn in apart.eqns]
       ['concatenate', 'split', 'dot_general', 'dot_general', 'add']
     """

@@ -10,18 +10,18 @@ from jax.custom_derivatives import SymbolicZero
 from recur.types import Array, PyTree
 
 
-def without_zeros(tangents: PyTree) -> PyTree:
+def drop_symbolic_zeros(tangents: PyTree) -> PyTree:
     """Puts ``None`` for the zeros that JAX marks, so that nobody multiplies them."""
     return jax.tree.map(
         lambda d: None if _is_zero(d) else d, tangents, is_leaf=_is_zero
     )
 
 
-def filled(primals: PyTree, tangents: PyTree) -> PyTree:
+def instantiate_zeros(primals: PyTree, tangents: PyTree) -> PyTree:
     """Puts arrays of zeros for ``None``.
 
     Example:
-      >>> filled((jnp.ones(2), jnp.ones(1)), (None, jnp.ones(1)))[0]
+      >>> instantiate_zeros((jnp.ones(2), jnp.ones(1)), (None, jnp.ones(1)))[0]
       Array([0., 0.], dtype=float32)
     """
     leaves, tree = jax.tree.flatten(primals)

@@ -14,7 +14,7 @@ from recur._jaxpr.merge_batch_dims import is_plain, multiply_like
 from recur.types import Array
 
 
-def upright(closed: Any, is_weight: Callable[[Any], bool]) -> Any:
+def weight_on_right(closed: Any, is_weight: Callable[[Any], bool]) -> Any:
     """Traces a step anew, with its weights on the right, their sum first.
 
     Args:
@@ -27,7 +27,7 @@ def upright(closed: Any, is_weight: Callable[[Any], bool]) -> Any:
     Example:
       >>> step = jax.vmap(lambda h, w: w @ h, (0, None))
       >>> jaxpr = jax.make_jaxpr(step)(jnp.ones((1, 2)), jnp.ones((3, 2)))
-      >>> turned = upright(jaxpr, lambda v: v.aval.shape == (3, 2))
+      >>> turned = weight_on_right(jaxpr, lambda v: v.aval.shape == (3, 2))
       >>> [eqn.primitive.name for eqn in turned.eqns]
       ['transpose', 'dot_general', 'transpose', 'transpose']
     """

@@ -25,11 +25,11 @@ _Q = (7.77650417e-7, 3.28563280e-4, 2.58769887e-2, 4.67143432e-1, 1.0)
 
 
 @jax.custom_jvp
-def shared_tanh(x: Array) -> Array:
+def parallel_tanh(x: Array) -> Array:
     """Gives ``jnp.tanh(x)`` to rounding, on a CPU by all cores where that is quicker.
 
     Example:
-      >>> shared_tanh(jnp.ones((2**8, 2**7)))[0, 0]
+      >>> parallel_tanh(jnp.ones((2**8, 2**7)))[0, 0]
       Array(0.7615942, dtype=float32)
     """
     if x.dtype != jnp.float32 or not FEWEST <= x.size < MOST:
@@ -37,10 +37,10 @@ def shared_tanh(x: Array) -> Array:
     return jax.lax.platform_dependent(x, cpu=_written_out, default=jnp.tanh)
 
 
-@shared_tanh.defjvp
+@parallel_tanh.defjvp
 def _slope(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     (x,), (dx,) = primals, tangents
-    t = shared_tanh(x)
+    t = parallel_tanh(x)
     return t, (1 - t**2) * dx
 
 

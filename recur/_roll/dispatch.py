@@ -8,9 +8,9 @@ from typing import Any, Literal
 import jax
 
 from recur._jaxpr.interpret import traced
-from recur._jaxpr.partition import Dissection, Product, dissect
-from recur._roll.chunked.rule import Parts
-from recur._roll.chunked.traced_rule import AnyStepParts
+from recur._jaxpr.partition import Product, StepPartition, partition_step
+from recur._roll.chunked.rule import StepRule
+from recur._roll.chunked.traced_rule import TracedRule
 from recur.types import PyTree, Step
 
 Implementation = Literal["auto", "chunked", "scan"]
@@ -24,10 +24,10 @@ DEPTH = 2
 """Entries that a product sums over, for each row, from which it was."""
 
 
-_PARTS: dict[Any, Callable[..., Parts | None]] = {}
+_RULES: dict[Any, Callable[..., StepRule | None]] = {}
 
 
-def give_parts(owner: Any, parts: Callable[..., Parts | None]) -> None:
+def register_rule(owner: Any, rule: Callable[..., StepRule | None]) -> None:
     """Tells the roll how a step is taken apart.
 
     A table says so and no attribute, of which a user's object may have one that means
@@ -35,10 +35,10 @@ def give_parts(owner: Any, parts: Callable[..., Parts | None]) -> None:
 
     Args:
       owner: A function, or a class of cells.
-      parts: ``(params, carry) -> parts`` for a function, ``(cell, params, carry)`` for
+      rule: ``(params, carry) -> rule`` for a function, ``(cell, params, carry)`` for
         the ``step`` of a cell; ``None`` where they do not fit.
     """
-    _PARTS[owner] = parts
+    _RULES[owner] = rule
 
 
 def check_implementation(where: str, implementation: Any) -> None:
@@ -50,7 +50,7 @@ def check_implementation(where: str, implementation: Any) -> None:
         )
 
 
-def take_apart(
+def resolve_rule(
     step: Step,
     whole: Step,
     params: PyTree,
@@ -58,7 +58,7 @@ def take_apart(
     x: PyTree,
     *,
     where_it_pays: bool,
-) -> tuple[Parts | None, Step]:
+) -> tuple[StepRule | None, Step]:
     """Takes a step apart as its author says, or as its equations allow.
 
     Args:
@@ -70,7 +70,7 @@ def take_apart(
       where_it_pays: Whether not to do what is possible but slower.
 
     Returns:
-      The parts, or ``None`` where the plain scan is the better way or the only one;
+      The rule, or ``None`` where the plain scan is the better way or the only one;
       and ``whole``, traced if it had to be.
     """
     own = _own(step, params, carry)
@@ -78,25 +78,25 @@ def take_apart(
         jax.eval_shape(whole, params, carry, x)  # Refuses what does not fit.
         return own, whole
     whole = traced(whole, params, carry, x)
-    found = dissect(whole, params, carry, x)
+    found = partition_step(whole, params, carry, x)
     if found is None or (where_it_pays and not _pays(found)):
         return None, whole
-    return AnyStepParts(found), whole
+    return TracedRule(found), whole
 
 
-def _own(step: Any, params: PyTree, carry: PyTree) -> Parts | None:
+def _own(step: Any, params: PyTree, carry: PyTree) -> StepRule | None:
     if isinstance(step, FunctionType):
-        parts = _PARTS.get(step)
-        return None if parts is None else parts(params, carry)
+        rule = _RULES.get(step)
+        return None if rule is None else rule(params, carry)
     cell = step.__self__ if isinstance(step, MethodType) else None
-    owner = next((c for c in type(cell).__mro__ if c in _PARTS), None)
-    # A subclass that overrides `step` must not inherit the parts of its parent.
+    owner = next((c for c in type(cell).__mro__ if c in _RULES), None)
+    # A subclass that overrides `step` must not inherit the parent's rule.
     if owner is None or step.__func__ is not vars(owner)["step"]:
         return None
-    return _PARTS[owner](cell, params, carry)
+    return _RULES[owner](cell, params, carry)
 
 
-def _pays(found: Dissection) -> bool:
+def _pays(found: StepPartition) -> bool:
     return all(_rows(p) <= min(ROWS, _depth(p) // DEPTH) for p in found.products)
 
 

@@ -103,7 +103,7 @@ def _valid(
     return within if valid is None else valid & within
 
 
-def guard_invalid(
+def fill_inputs(
     flags: Flags, anew: PyTree, carry: PyTree, xs: PyTree, *, reverse: bool
 ) -> tuple[PyTree, Starts]:
     """Says what steps are run on that do not count, and what they start from.
@@ -116,7 +116,7 @@ def guard_invalid(
 
     Example:
       >>> flags = Flags(jnp.array([True, False]), None)
-      >>> xs, starts = guard_invalid(
+      >>> xs, starts = fill_inputs(
       ...     flags, None, jnp.float32(7), jnp.array([2.0, 0.0]), reverse=False)
       >>> xs, float(starts.invalid)
       (Array([2., 2.], dtype=float32), 7.0)
@@ -130,7 +130,7 @@ def guard_invalid(
     return xs, Starts(anew, lend_rows(lenders, carry))
 
 
-def steer(flags: Flags, starts: Starts, *, reverse: bool) -> Callable:
+def apply_masks(flags: Flags, starts: Starts, *, reverse: bool) -> Callable:
     """Makes flags obeyed around one step, or around its tangent.
 
     Args:
@@ -144,12 +144,13 @@ def steer(flags: Flags, starts: Starts, *, reverse: bool) -> Callable:
 
     Example:
       >>> flags, starts = Flags(jnp.array([True, False]), None), Starts(None, None)
-      >>> steer(flags, starts, reverse=False)(lambda s: (s + 1, s + 1), jnp.zeros(2))
+      >>> count = lambda s: (s + 1, s + 1)
+      >>> apply_masks(flags, starts, reverse=False)(count, jnp.zeros(2))
       (Array([1., 0.], dtype=float32), Array([1., 0.], dtype=float32))
     """
     valid, reset = flags
 
-    def steered(advance: Callable, carry: PyTree) -> tuple[PyTree, ...]:
+    def masked_step(advance: Callable, carry: PyTree) -> tuple[PyTree, ...]:
         anew, invalid = starts
         start = carry if reset is None or reverse else tree_where(reset, anew, carry)
         if valid is not None and invalid is not None:
@@ -162,7 +163,7 @@ def steer(flags: Flags, starts: Starts, *, reverse: bool) -> Callable:
             new, y = tree_where(valid, new, carry), tree_where(valid, y, None)
         return new, y, *rest
 
-    return steered
+    return masked_step
 
 
 def _check_outputs(valid: Array, y: PyTree) -> None:

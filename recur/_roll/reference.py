@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from recur import _arguments as arguments
 from recur._roll.first_carry import first_carries
-from recur._roll.masking import guard_invalid, make_flags, steer
+from recur._roll.masking import apply_masks, fill_inputs, make_flags
 from recur._roll.per_step import check_series, fill_series, split_series
 from recur._roll.steps import checked_step, step_of
 from recur._roll.time_axis import num_steps, swap_time_batch
@@ -72,14 +72,14 @@ def static_unroll(
     flags |= {"reset_carry": reset_carry, "time_major": time_major}
     seen, anew = make_flags(where, carry, xs, length, **flags)
     xs = xs if time_major else swap_time_batch(xs)
-    xs, starts = guard_invalid(seen, anew, carry, xs, reverse=reverse)
+    xs, starts = fill_inputs(seen, anew, carry, xs, reverse=reverse)
     params = fill_series(seen.valid, params, reverse=reverse)
     series, params_at = split_series(params)
 
     def at(_: None, carry: PyTree, inputs: Any) -> tuple[PyTree, ...]:
         x, flags, slices = inputs
-        steered = steer(flags, starts, reverse=reverse)
-        return steered(lambda start: advance(params_at(slices), start, x), carry)
+        masked_step = apply_masks(flags, starts, reverse=reverse)
+        return masked_step(lambda start: advance(params_at(slices), start, x), carry)
 
     carry, ys = _loop(at, None, carry, (xs, seen, series), length, reverse=reverse)
     return carry, ys if time_major else swap_time_batch(ys)

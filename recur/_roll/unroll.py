@@ -9,12 +9,12 @@ from recur import _arguments as arguments
 from recur import _checks as checks
 from recur._portable import is_symbolic, known_sizes
 from recur._roll.chunked import tuning
-from recur._roll.chunked.rule import Parts
-from recur._roll.chunked.scan import Walk, chunked_roll
-from recur._roll.dispatch import Implementation, check_implementation, take_apart
+from recur._roll.chunked.rule import StepRule
+from recur._roll.chunked.scan import ChunkPlan, chunked_roll
+from recur._roll.dispatch import Implementation, check_implementation, resolve_rule
 from recur._roll.first_carry import first_carries
 from recur._roll.identity import Programs
-from recur._roll.masking import Flags, Starts, guard_invalid, make_flags, steer
+from recur._roll.masking import Flags, Starts, apply_masks, fill_inputs, make_flags
 from recur._roll.outputs import InvalidYs, check_invalid_ys, hold_outputs
 from recur._roll.per_step import check_series, constant, fill_series, split_series
 from recur._roll.remat import Memory, segment_steps, through_segments
@@ -188,21 +188,21 @@ def _roll(
     scan_unroll: int,
 ) -> tuple[PyTree, PyTree]:
     xs = xs if time_major else swap_time_batch(xs)
-    xs, starts = guard_invalid(flags, anew, carry, xs, reverse=reverse)
+    xs, starts = fill_inputs(flags, anew, carry, xs, reverse=reverse)
     params = fill_series(flags.valid, params, reverse=reverse)
     rest, xs, whole = _with_series(checked_step("unroll", step), params, xs)
-    parts, x = None, _one_input(xs, length)
+    rule, x = None, _one_input(xs, length)
     carry = vary_as_step(whole, rest, carry, x)
     if implementation != "scan" and length:
         given = step if rest is params else whole
         where_it_pays = implementation == "auto"
-        parts, whole = take_apart(
+        rule, whole = resolve_rule(
             given, whole, rest, carry, x, where_it_pays=where_it_pays
         )
-    if parts is None:
+    if rule is None:
         function = partial(_scan, whole, rest, starts, reverse, scan_unroll)
     else:
-        function = partial(_chunked, parts, rest, starts, reverse, chunk)
+        function = partial(_chunked, rule, rest, starts, reverse, chunk)
     if segment is None:
         carry, ys = function(carry, (xs, flags), length=length)
     else:
@@ -226,8 +226,8 @@ def _scan(
 
     def body(carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
         x, flags = inputs
-        steered = steer(flags, starts, reverse=reverse)
-        return steered(lambda start: step(params, start, x), carry)
+        masked_step = apply_masks(flags, starts, reverse=reverse)
+        return masked_step(lambda start: step(params, start, x), carry)
 
     # Of a length that is a symbol it can be told by the leaves only.
     told = None if is_symbolic(length) and jax.tree.leaves(inputs) else length
@@ -236,7 +236,7 @@ def _scan(
 
 
 def _chunked(
-    parts: Parts,
+    rule: StepRule,
     params: PyTree,
     starts: Starts,
     reverse: bool,
@@ -246,9 +246,9 @@ def _chunked(
     *,
     length: int,
 ) -> tuple[PyTree, PyTree]:
-    steps = tuning.made_steps(chunk, parts.made)
-    walk = Walk(length, tuning.even_steps(length, steps), reverse)
-    return chunked_roll(parts, params, carry, *inputs, starts, walk)
+    steps = tuning.made_steps(chunk, rule.made)
+    walk = ChunkPlan(length, tuning.even_steps(length, steps), reverse)
+    return chunked_roll(rule, params, carry, *inputs, starts, walk)
 
 
 def _with_series(step: Step, params: PyTree, xs: PyTree) -> tuple[PyTree, PyTree, Step]:

@@ -10,14 +10,14 @@ from recur import _checks as checks
 from recur._arguments import check_functions
 from recur._ops.matmul import add_bias, matmul
 from recur._portable import portable
-from recur._roll.dispatch import give_parts
+from recur._roll.dispatch import register_rule
 from recur.cells.base import (
     Specification,
     check_fit,
     init_weights,
     zero_carry,
 )
-from recur.cells.rules.elman import ElmanParts, elman_parts
+from recur.cells.rules.elman import ElmanRule, elman_rule
 from recur.initializers import Glorot, Orthogonal, Zeros
 from recur.types import Activation, Array, DTypeLike, Initializer
 
@@ -192,14 +192,14 @@ class Elman(Specification):
         options = {"activation": self.activation, "compute_dtype": self.compute_dtype}
         return elman_step(params, carry, x, **options)
 
-    def parts(self, params: ElmanParams, carry: Array) -> ElmanParts | None:
+    def rule(self, params: ElmanParams, carry: Array) -> ElmanRule | None:
         """Takes the step apart for the fast roll."""
         options = {"activation": self.activation, "compute_dtype": self.compute_dtype}
-        return elman_parts(params, carry, **options)
+        return elman_rule(params, carry, **options)
 
 
-give_parts(elman_step, elman_parts)
-give_parts(Elman, Elman.parts)
+register_rule(elman_step, elman_rule)
+register_rule(Elman, Elman.rule)
 
 
 __all__ = ["Elman", "ElmanParams", "elman_init", "elman_init_carry", "elman_step"]

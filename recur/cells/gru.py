@@ -11,15 +11,15 @@ from recur import _checks as checks
 from recur._arguments import check_bools
 from recur._ops.matmul import add_bias, matmul
 from recur._portable import portable
-from recur._roll.chunked.rule import Parts
-from recur._roll.dispatch import give_parts
+from recur._roll.chunked.rule import StepRule
+from recur._roll.dispatch import register_rule
 from recur.cells.base import (
     Specification,
     check_fit,
     init_weights,
     zero_carry,
 )
-from recur.cells.rules.gru import gru_parts
+from recur.cells.rules.gru import gru_rule
 from recur.initializers import (
     Chrono,
     Glorot,
@@ -297,14 +297,14 @@ class GRU(Specification):
         form, dtype = self.reset_after, self.compute_dtype
         return gru_step(params, carry, x, reset_after=form, compute_dtype=dtype)
 
-    def parts(self, params: GRUParams, carry: Array) -> Parts | None:
+    def rule(self, params: GRUParams, carry: Array) -> StepRule | None:
         """Takes the step apart for the fast roll."""
         form, dtype = self.reset_after, self.compute_dtype
-        return gru_parts(params, carry, reset_after=form, compute_dtype=dtype)
+        return gru_rule(params, carry, reset_after=form, compute_dtype=dtype)
 
 
-give_parts(gru_step, gru_parts)
-give_parts(GRU, GRU.parts)
+register_rule(gru_step, gru_rule)
+register_rule(GRU, GRU.rule)
 
 
 def _check(params: GRUParams, carry: Array, x: Array, *, reset_after: bool) -> None:

@@ -11,14 +11,14 @@ from recur import _checks as checks
 from recur._arguments import check_bools
 from recur._ops.matmul import add_bias, matmul, scale
 from recur._portable import portable
-from recur._roll.dispatch import give_parts
+from recur._roll.dispatch import register_rule
 from recur.cells.base import (
     Specification,
     check_fit,
     init_weights,
     zero_carry,
 )
-from recur.cells.rules.lstm import LSTMParts, lstm_parts
+from recur.cells.rules.lstm import LSTMRule, lstm_rule
 from recur.initializers import (
     Chrono,
     Glorot,
@@ -321,14 +321,14 @@ class LSTM(Specification):
         options = {"coupled": self.coupled, "compute_dtype": self.compute_dtype}
         return lstm_step(params, carry, x, **options)
 
-    def parts(self, params: LSTMParams, carry: LSTMCarry) -> LSTMParts | None:
+    def rule(self, params: LSTMParams, carry: LSTMCarry) -> LSTMRule | None:
         """Takes the step apart for the fast roll."""
         options = {"coupled": self.coupled, "compute_dtype": self.compute_dtype}
-        return lstm_parts(params, carry, **options)
+        return lstm_rule(params, carry, **options)
 
 
-give_parts(lstm_step, lstm_parts)
-give_parts(LSTM, LSTM.parts)
+register_rule(lstm_step, lstm_rule)
+register_rule(LSTM, LSTM.rule)
 
 
 def _check(params: LSTMParams, carry: LSTMCarry, x: Array, *, coupled: bool) -> None:

@@ -15,7 +15,7 @@ from recur.types import Array, PyTree
 
 
 @dataclass(frozen=True)
-class Values:
+class StackedOutputs:
     """What a step reads and puts out: its inputs, then ``y``, then what it keeps.
 
     Args:
@@ -43,7 +43,7 @@ class Values:
         return self.tree.unflatten([found[n] for n in self.same])
 
 
-def values_of(body: Callable, carry: PyTree, x: PyTree) -> Values:
+def stacked_outputs(body: Callable, carry: PyTree, x: PyTree) -> StackedOutputs:
     """Traces one step, to see which of its values are one and the same.
 
     Args:
@@ -53,7 +53,7 @@ def values_of(body: Callable, carry: PyTree, x: PyTree) -> Values:
 
     Example:
       >>> body = lambda total, x: (total + x, -x, (2 * x, x))
-      >>> values_of(body, jnp.float32(0), jnp.float32(0)).same
+      >>> stacked_outputs(body, jnp.float32(0), jnp.float32(0)).same
       [1, 2, 0]
     """
     leaves, structure = jax.tree.flatten(x)
@@ -67,18 +67,18 @@ def values_of(body: Callable, carry: PyTree, x: PyTree) -> Values:
         seen["same"] = [[v is w for w in values].index(True) for v in out]
         return values
 
-    return Values(shapes=jax.eval_shape(probe, carry, leaves), **seen)
+    return StackedOutputs(shapes=jax.eval_shape(probe, carry, leaves), **seen)
 
 
-def keeping_scan(
+def inplace_scan(
     body: Callable,
     carry: PyTree,
     xs: PyTree,
-    values: Values,
+    values: StackedOutputs,
     *,
     length: int,
     reverse: bool,
-    in_place: bool,
+    residuals_in_place: bool,
 ) -> tuple[PyTree, list[Array]]:
     """Scans as ``jax.lax.scan``, and lets what is kept take the place of inputs.
 
@@ -89,24 +89,24 @@ def keeping_scan(
       values: Those of a step.
       length: ``T``.
       reverse: Whether to begin at the end.
-      in_place: Whether places are taken at all. Where XLA reads an input in more than
-        one kernel, it would copy all of it at every step.
+      residuals_in_place: Whether places are taken at all. Where XLA reads an input in
+        more than one kernel, it would copy all of it at every step.
 
     Returns:
       ``(carry, rows)``, the latter for ``values.spread``.
 
     Example:
       >>> body = lambda total, x: (total + x, -x, (2 * x, x))
-      >>> values = values_of(body, jnp.float32(0), jnp.float32(0))
-      >>> _, rows = keeping_scan(
+      >>> values = stacked_outputs(body, jnp.float32(0), jnp.float32(0))
+      >>> _, rows = inplace_scan(
       ...     body, jnp.float32(0), jnp.arange(3.0), values, length=3, reverse=False,
-      ...     in_place=True)
+      ...     residuals_in_place=True)
       >>> values.spread(rows)[1][0]
       Array([0., 2., 4.], dtype=float32)
     """
     leaves, structure = jax.tree.flatten(xs)
     inputs = range(values.inputs)
-    over = _places(values) if in_place else {}
+    over = _places(values) if residuals_in_place else {}
     there = {*inputs, *over.values()}
     stacked = [n for n in values.once if n not in there]
 
@@ -127,7 +127,7 @@ def keeping_scan(
     return carry, [found[n] for n in values.once]
 
 
-def _places(values: Values) -> dict[int, int]:
+def _places(values: StackedOutputs) -> dict[int, int]:
     """Tells by which value that is only kept the place of which input is taken."""
     over: dict[int, int] = {}
     free = [n for n in range(values.inputs) if n not in values.same]

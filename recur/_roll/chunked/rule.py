@@ -1,4 +1,4 @@
-"""A step taken apart: what a roll can do for many steps at once, and what it cannot."""
+"""The rule of a step: what is done for many steps at once, and what in the loop."""
 
 from typing import Any, NamedTuple, Protocol
 
@@ -11,18 +11,18 @@ class Chunk(NamedTuple):
     Args:
       xs: Their inputs.
       starts: The carries that they began with.
-      kept: What ``gate`` gave.
+      residuals: What ``forward`` gave.
       ends: The carries that they ended with; ``None`` where flags may have changed
         these.
     """
 
     xs: PyTree
     starts: PyTree
-    kept: PyTree
+    residuals: PyTree
     ends: Any
 
 
-class Parts(Protocol):
+class StepRule(Protocol):
     """What the chunked roll asks of a step.
 
     A step does affine things with its input, multiplies with recurrent weights, and
@@ -31,8 +31,8 @@ class Parts(Protocol):
     """
 
     @property
-    def in_place(self) -> bool:
-        """Whether what is kept may take the place of ``z``.
+    def residuals_in_place(self) -> bool:
+        """Whether residuals may take the place of ``z``.
 
         That saves memory where one kernel reads ``z``, and costs a copy of all steps
         at every step where several do.
@@ -48,16 +48,16 @@ class Parts(Protocol):
         ...
 
     @property
-    def lands_again(self) -> bool:
-        """Whether a roll without derivative lands once more after its last step.
+    def recompute_last_output(self) -> bool:
+        """Whether a roll without derivative computes its last output twice.
 
-        That makes XLA write down what is kept, step by step, where left to itself it
-        would fuse gates into landing, in a kernel several times as slow.
+        Then XLA writes the residuals of each step to memory; by itself it would fuse
+        the gates into the output, in a kernel several times as slow.
         """
         ...
 
     @property
-    def of_rows(self) -> bool:
+    def batch_axes_only(self) -> bool:
         """Whether leading axes are rows, each for itself, so that there may be none."""
         ...
 
@@ -69,12 +69,12 @@ class Parts(Protocol):
         """Does for a chunk what a step does with its input alone: ``zs``."""
         ...
 
-    def gate(self, weights: PyTree, start: PyTree, z: PyTree) -> PyTree:
-        """Takes the first half of a step, up to what the derivative needs: ``kept``."""
+    def forward(self, weights: PyTree, start: PyTree, z: PyTree) -> PyTree:
+        """Takes the first half of a step, up to the ``residuals`` of its derivative."""
         ...
 
-    def land(
-        self, weights: PyTree, start: PyTree, kept: PyTree
+    def output(
+        self, weights: PyTree, start: PyTree, residuals: PyTree
     ) -> tuple[PyTree, PyTree]:
         """Takes the second half, without products: ``(carry, y)``."""
         ...

@@ -10,7 +10,7 @@ from recur.types import Array, PyTree
 _Axes = tuple[int, ...]
 
 
-def without_row(
+def squeeze_batch(
     roll: Callable, carry: PyTree, over_time: PyTree, starts: PyTree
 ) -> tuple[PyTree, PyTree]:
     """Calls ``roll(carry, over_time, starts)`` without leading axes of size 1.
@@ -29,7 +29,7 @@ def without_row(
 
     Example:
       >>> roll = lambda carry, xs, starts: (carry + xs.sum(0), xs)
-      >>> carry, ys = without_row(roll, jnp.zeros((1, 2)), jnp.ones((3, 1, 2)), None)
+      >>> carry, ys = squeeze_batch(roll, jnp.zeros((1, 2)), jnp.ones((3, 1, 2)), None)
       >>> carry.shape, ys.shape
       ((1, 2), (3, 1, 2))
     """

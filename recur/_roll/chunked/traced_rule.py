@@ -19,27 +19,27 @@ import jax
 import jax.numpy as jnp
 from jax.extend import core
 
-from recur._jaxpr.fold_factors import factored
+from recur._jaxpr.fold_factors import fold_factors
 from recur._jaxpr.interpret import read, run, run_alone
-from recur._jaxpr.merge_batch_dims import flat_product, multiply_like
-from recur._jaxpr.partition import SUMS, Dissection, Product
-from recur._jaxpr.symbolic_zeros import filled, has_tangent, push_forward
+from recur._jaxpr.merge_batch_dims import merged_product, multiply_like
+from recur._jaxpr.partition import SUMS, Product, StepPartition
+from recur._jaxpr.symbolic_zeros import has_tangent, instantiate_zeros, push_forward
 from recur._roll.chunked.rule import Chunk
 from recur.types import Array, PyTree
 
 
-class AnyStepParts:
+class TracedRule:
     """A dissected step, as the chunked roll wants it.
 
     ``weights`` are the values that need params alone, and a transposed copy of each
     weight for the way back.
     """
 
-    in_place = False
-    lands_again = False
-    of_rows = False
+    residuals_in_place = False
+    recompute_last_output = False
+    batch_axes_only = False
 
-    def __init__(self, dissection: Dissection) -> None:
+    def __init__(self, dissection: StepPartition) -> None:
         self.found = dissection
         self.cuts = [v for p in dissection.products for v in p.cut]
         self.operands = [p.eqn.invars[1 - p.weight] for p in dissection.products]
@@ -65,13 +65,13 @@ class AnyStepParts:
 
         def one(leaves: list[Array]) -> Any:
             known = self._known(weights[0], (self.found.x, leaves))
-            run(self.found.of_input, known, {"dot_general": flat_product})
+            run(self.found.of_input, known, {"dot_general": merged_product})
             adds = (_through(p, None, known) for p in self.found.products)
             return list(chain(*adds)), [known[v] for v in self.extra]
 
         return jax.vmap(one)(jax.tree.leaves(xs))
 
-    def gate(self, weights: Any, start: PyTree, z: Any) -> Any:
+    def forward(self, weights: Any, start: PyTree, z: Any) -> Any:
         """Computes the pre-activations, one product after the other."""
         adds, extra = z
         pairs = (self.found.carry, jax.tree.leaves(start)), (self.extra, extra)
@@ -85,31 +85,31 @@ class AnyStepParts:
                 known |= dict(zip(product.cut, sums, strict=True))
         return [known[v] for v in self.cuts], extra
 
-    def land(self, weights: Any, start: PyTree, kept: Any) -> Any:
+    def output(self, weights: Any, start: PyTree, residuals: Any) -> Any:
         """Computes the rest."""
-        _, outputs = self._rest(weights[0], jax.tree.leaves(start), *kept)
+        _, outputs = self._rest(weights[0], jax.tree.leaves(start), *residuals)
         return self.found.structure.unflatten(outputs)
 
     def linearize(self, weights: Any, dweights: Any, chunk: Chunk, dxs: Any) -> Any:
         """Gives the linearised rest of each step, and what drives it."""
         (fixed, _), (dfixed, _) = weights, dweights
-        at = jax.tree.leaves(chunk.starts), *chunk.kept
+        at = jax.tree.leaves(chunk.starts), *chunk.residuals
         at_weights, along = (weights, chunk.xs), (dweights, dxs)
         dadds, dextra = push_forward(self.project, at_weights, along)
         operands, _ = jax.vmap(self._rest, (None, 0, 0, 0))(fixed, *at)
-        moving, drive = dict(zip(self.found.fixed, dfixed, strict=True)), []
+        moving, input_tangent = dict(zip(self.found.fixed, dfixed, strict=True)), []
         for product, operand in zip(self.found.products, operands, strict=True):
-            drive += _drive(product, operand, moving)
-        sums = [_plus(d, add) for d, add in zip(drive, dadds, strict=True)]
-        drive = filled(chunk.kept[0], sums)
+            input_tangent += _drive(product, operand, moving)
+        sums = [_plus(d, add) for d, add in zip(input_tangent, dadds, strict=True)]
+        input_tangent = instantiate_zeros(chunk.residuals[0], sums)
         maps = jax.vmap(self._linear, (None, 0, 0, 0))(fixed, *at)
-        return maps, drive, dextra, self._pushed(fixed, dfixed, at)
+        return maps, input_tangent, dextra, self._pushed(fixed, dfixed, at)
 
     def tangent(self, weights: Any, dcarry: PyTree, linear: Any) -> Any:
         """Takes a step of the linear recurrence, one product after the other."""
-        apply, drive, dextra, pushed = linear
+        apply, input_tangent, dextra, pushed = linear
         dcarry, moving = jax.tree.leaves(dcarry), [d for d in dextra if d is not None]
-        dcuts, at = [jnp.zeros_like(d) for d in drive], 0
+        dcuts, at = [jnp.zeros_like(d) for d in input_tangent], 0
 
         def rest() -> Any:
             out = apply(dcarry, dcuts, moving)
@@ -118,7 +118,7 @@ class AnyStepParts:
         for n, product in enumerate(self.found.products):
             dp = _multiply(product, rest()[0][n], self._weight(weights, n))
             for d in _through(product, dp, {}):
-                dcuts[at] = _plus(drive[at], d)
+                dcuts[at] = _plus(input_tangent[at], d)
                 at += 1
         return self.found.structure.unflatten(rest()[1])
 
@@ -152,7 +152,7 @@ class AnyStepParts:
 
         moving = [a for a in extra if has_tangent(a)]
         _, linear = jax.linearize(rest, start, cuts, moving)
-        return factored(linear, start, cuts, moving)
+        return fold_factors(linear, start, cuts, moving)
 
     def _pushed(self, fixed: list[Array], dfixed: list[Any], at: Any) -> Any:
         """What tangents of params add to the rest, where they stand in it."""
@@ -194,7 +194,7 @@ def _drive(product: Product, operands: Array, moving: dict[Any, Any]) -> list[An
     dw = moving[product.eqn.invars[product.weight]]
 
     def one(operand: Array) -> list[Any]:
-        (p,) = flat_product(product.eqn, _ordered(product, operand, dw))
+        (p,) = merged_product(product.eqn, _ordered(product, operand, dw))
         return _through(product, p, {})
 
     return [None] * len(product.cut) if dw is None else jax.vmap(one)(operands)

@@ -50,7 +50,7 @@ def chunk_steps(carry: PyTree, length: int) -> int:
     return max(1, most // rows)
 
 
-def onward_steps(zs: Any, length: int, least: int, made: int) -> int:
+def forward_steps(zs: Any, length: int, least: int, made: int) -> int:
     """How many are done at once where nothing is kept for a derivative.
 
     Args:
@@ -60,7 +60,7 @@ def onward_steps(zs: Any, length: int, least: int, made: int) -> int:
       made: Entries made of one step to project it.
 
     Example:
-      >>> onward_steps(jnp.zeros((1000, 16, 256)), 1000, least=16, made=0)
+      >>> forward_steps(jnp.zeros((1000, 16, 256)), 1000, least=16, made=0)
       125
     """
     entries = sum(math.prod(a.shape[1:]) for a in jax.tree.leaves(zs))

@@ -1,4 +1,4 @@
-"""What the parts of cells with one recurrent product share."""
+"""What the rules of cells with one recurrent product share."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,20 +14,20 @@ MANY_ROWS = 128
 
 
 class Weights(NamedTuple):
-    """``both`` is ``w_ih`` above ``w_hh``; tangents are those of ``both`` and ``b``.
+    """``w_cat`` is ``w_ih`` above ``w_hh``; tangents are those of ``w_cat`` and ``b``.
 
     The others are copies for the loops, without tangents.
     """
 
-    both: Array
+    w_cat: Array
     b: Array
     w_ih: Array
     w_hh: Array
-    back: Array  # w_hh transposed
+    w_hh_t: Array  # w_hh transposed
 
 
 @dataclass(frozen=True)
-class OneProduct:
+class AffineRule:
     r"""Parts of :math:`a_t = x_t W_{ih} + h_{t-1} W_{hh} + b`.
 
     Args:
@@ -38,12 +38,12 @@ class OneProduct:
     joined: bool
     compute_dtype: DTypeLike | None
 
-    in_place = True
+    residuals_in_place = True
     made = 0
-    of_rows = True
+    batch_axes_only = True
 
     @property
-    def lands_again(self) -> bool:
+    def recompute_last_output(self) -> bool:
         """Only beside a join is that quicker."""
         return self.joined
 
@@ -59,26 +59,28 @@ class OneProduct:
     def activate(self, weights: Weights, h: Array, z: Array) -> Array:
         """Gives ``a``."""
         if self.joined:
-            a = matmul(_beside(z, h), weights.both, self.compute_dtype)
+            a = matmul(_beside(z, h), weights.w_cat, self.compute_dtype)
         else:
             a = z + matmul(h, weights.w_hh, self.compute_dtype)
         return add_bias(a, weights.b)
 
-    def drive(
+    def input_tangent(
         self, weights: Weights, dweights: Any, chunk: Chunk, hs: Array, dxs: Any
     ) -> Array:
         """Gives what tangents of weights and inputs add to ``a``."""
-        drive = jnp.zeros_like(chunk.kept)
-        if dweights.both is not None:
-            both = _beside(chunk.xs, hs)
-            drive += matmul(both, dweights.both, self.compute_dtype)
+        input_tangent = jnp.zeros_like(chunk.residuals)
+        if dweights.w_cat is not None:
+            w_cat = _beside(chunk.xs, hs)
+            input_tangent += matmul(w_cat, dweights.w_cat, self.compute_dtype)
         if dxs is not None:
-            drive += matmul(dxs, weights.w_ih, self.compute_dtype)
-        return drive if dweights.b is None else add_bias(drive, dweights.b)
+            input_tangent += matmul(dxs, weights.w_ih, self.compute_dtype)
+        return (
+            input_tangent if dweights.b is None else add_bias(input_tangent, dweights.b)
+        )
 
-    def pull(self, weights: Weights, dh: Array) -> Array:
+    def recurrent_tangent(self, weights: Weights, dh: Array) -> Array:
         """Gives what the tangent of ``h`` adds to ``a``."""
-        return matmul_transposed(dh, weights.back, self.compute_dtype)
+        return matmul_transposed(dh, weights.w_hh_t, self.compute_dtype)
 
 
 def _beside(x: Array, h: Array) -> Array:

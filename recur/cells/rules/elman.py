@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from recur._roll.chunked.rule import Chunk
-from recur.cells.rules.affine import OneProduct, Weights, are_arrays
+from recur.cells.rules.affine import AffineRule, Weights, are_arrays
 from recur.types import Activation, Array, DTypeLike
 
 SLOPES: dict[Activation, Callable[[Array], Array]] = {
@@ -25,39 +25,41 @@ SLOPES: dict[Activation, Callable[[Array], Array]] = {
 
 
 @dataclass(frozen=True)
-class ElmanParts(OneProduct):
+class ElmanRule(AffineRule):
     """An Elman unit with an activation of ``SLOPES``."""
 
     activation: Activation
 
-    def gate(self, weights: Weights, start: Array, z: Array) -> Array:
+    def forward(self, weights: Weights, start: Array, z: Array) -> Array:
         """Gives the new value before it is rounded."""
         return self.activation(self.activate(weights, start, z))
 
-    def land(self, weights: Weights, start: Array, kept: Array) -> Any:
+    def output(self, weights: Weights, start: Array, residuals: Array) -> Any:
         """Rounds it."""
-        h = kept.astype(start.dtype)
+        h = residuals.astype(start.dtype)
         return h, h
 
     def linearize(self, weights: Weights, dweights: Any, chunk: Chunk, dxs: Any) -> Any:
         """Gives the drive and the slope of the activation."""
-        drive = self.drive(weights, dweights, chunk, chunk.starts, dxs)
-        return drive, SLOPES[self.activation](chunk.kept)
+        input_tangent = self.input_tangent(weights, dweights, chunk, chunk.starts, dxs)
+        return input_tangent, SLOPES[self.activation](chunk.residuals)
 
     def tangent(self, weights: Weights, dcarry: Array, linear: Any) -> Any:
         """Takes a step of the linear recurrence."""
-        drive, slope = linear
-        dh = (slope * (drive + self.pull(weights, dcarry))).astype(dcarry.dtype)
+        input_tangent, slope = linear
+        dh = (slope * (input_tangent + self.recurrent_tangent(weights, dcarry))).astype(
+            dcarry.dtype
+        )
         return dh, dh
 
 
-def elman_parts(
+def elman_rule(
     params: Any,
     carry: Any,
     *,
     activation: Activation = jnp.tanh,
     compute_dtype: DTypeLike | None = None,
-) -> ElmanParts | None:
+) -> ElmanRule | None:
     """Takes an Elman unit apart, or gives ``None`` where something is in the way."""
     # Bad params are left to the step, which says what is wrong with them.
     if not isinstance(params, tuple) or not are_arrays(carry, *params):
@@ -66,4 +68,4 @@ def elman_parts(
         return None
     known = any(activation is g for g in SLOPES)  # Not all activations can be hashed.
     # Never joined: unlike an LSTM's, its products are no quicker so.
-    return ElmanParts(False, compute_dtype, activation) if known else None
+    return ElmanRule(False, compute_dtype, activation) if known else None

@@ -5,7 +5,7 @@ r"""Both forms of the GRU taken apart, for the fast roll.
     \dot h_t &= z \odot \dot h_{t-1} + (h_{t-1} - n) z' \odot \dot{\tilde z}
         + (1 - z) n' \odot \dot{\tilde n}
 
-The gates come from one ``tanh`` as in the LSTM's parts, :math:`t`, and so
+The gates come from one ``tanh`` as in the LSTM's rule, :math:`t`, and so
 :math:`\sigma' = \tfrac14 (1 - t^2)`.
 """
 
@@ -28,12 +28,12 @@ class _Weights(NamedTuple):
     b: Array
     b_hn: Any
     inward: Any  # w_ih for the gates, and for the candidate
-    onward: Any
-    back: Any  # transposed
+    forward: Any
+    w_hh_t: Any  # transposed
 
 
 @dataclass(frozen=True)
-class _Parts:
+class _Rule:
     """What both forms share.
 
     Args:
@@ -42,10 +42,10 @@ class _Parts:
 
     compute_dtype: DTypeLike | None
 
-    in_place = True
+    residuals_in_place = True
     made = 0
-    lands_again = False
-    of_rows = True
+    recompute_last_output = False
+    batch_axes_only = True
 
     def project(self, weights: _Weights, xs: Array) -> tuple[Array, Array]:
         """Multiplies ``x W_ih``; apart, gates and candidate can take its place."""
@@ -59,16 +59,18 @@ class _Parts:
 
     def driven(self, weights: _Weights, dweights: Any, chunk: Chunk, dxs: Any) -> Array:
         """Gives what tangents of inputs, of their weights and of ``b`` add."""
-        t, n, *_ = chunk.kept
-        drive = jnp.zeros_like(jnp.concatenate([t, n], axis=-1))
+        t, n, *_ = chunk.residuals
+        input_tangent = jnp.zeros_like(jnp.concatenate([t, n], axis=-1))
         if dweights.w_ih is not None:
-            drive += matmul(chunk.xs, dweights.w_ih, self.compute_dtype)
+            input_tangent += matmul(chunk.xs, dweights.w_ih, self.compute_dtype)
         if dxs is not None:
-            drive += matmul(dxs, weights.w_ih, self.compute_dtype)
-        return drive if dweights.b is None else add_bias(drive, dweights.b)
+            input_tangent += matmul(dxs, weights.w_ih, self.compute_dtype)
+        return (
+            input_tangent if dweights.b is None else add_bias(input_tangent, dweights.b)
+        )
 
 
-class ResetAfterParts(_Parts):
+class ResetAfterRule(_Rule):
     r"""The form that resets after the product.
 
     .. math::
@@ -76,54 +78,56 @@ class ResetAfterParts(_Parts):
         \dot{\tilde n} &= \dot x_n + q r' \odot \dot{\tilde r} + r \odot \dot q
     """
 
-    lands_again = True
+    recompute_last_output = True
 
     def prepare(self, params: Any) -> _Weights:
         """Cuts ``w_ih``, and turns ``w_hh`` for the way back."""
         w_ih, w_hh, b, b_hn = params
         return _Weights(w_ih, w_hh, b, b_hn, _rz_n(w_ih), w_hh, w_hh.T)
 
-    def gate(self, weights: _Weights, start: Array, z: Any) -> Any:
+    def forward(self, weights: _Weights, start: Array, z: Any) -> Any:
         """Gives gates, candidate and ``q``."""
         x_rz, x_n = self.biased(weights, z)
-        h_rz, q = _rz_n(matmul(start, weights.onward, self.compute_dtype))
+        h_rz, q = _rz_n(matmul(start, weights.forward, self.compute_dtype))
         t, q = jnp.tanh(0.5 * (x_rz + h_rz)), add_bias(q, weights.b_hn)
         r, _ = _gates(t)
         return t, jnp.tanh(x_n + r * q), q
 
-    def land(self, weights: _Weights, start: Array, kept: Any) -> Any:
+    def output(self, weights: _Weights, start: Array, residuals: Any) -> Any:
         """Mixes the candidate and the old value."""
-        return _mix(start, *kept[:2])
+        return _mix(start, *residuals[:2])
 
     def linearize(
         self, weights: _Weights, dweights: Any, chunk: Chunk, dxs: Any
     ) -> Any:
         """Gives the drive of ``h``, the slopes of ``r, z, q``, and ``z``."""
-        starts, (t, n, q) = chunk.starts, chunk.kept
+        starts, (t, n, q) = chunk.starts, chunk.residuals
         r, z = _gates(t)
         of_n = (1 - z) * (1 - n**2)
         beside = jnp.concatenate([of_n * q, starts.astype(n.dtype) - n], axis=-1)
         of_rz, of_q = 0.25 * (1 - t**2) * beside, of_n * r
         of_inputs = jnp.concatenate([of_rz, of_n], axis=-1)
         slopes = jnp.concatenate([of_rz, of_q], axis=-1)
-        drive = _over_gates(of_inputs * self.driven(weights, dweights, chunk, dxs))
+        input_tangent = _over_gates(
+            of_inputs * self.driven(weights, dweights, chunk, dxs)
+        )
         if dweights.w_hh is not None:
             dh = matmul(starts, dweights.w_hh, self.compute_dtype)
-            drive += _over_gates(slopes * dh)
+            input_tangent += _over_gates(slopes * dh)
         if dweights.b_hn is not None:
-            drive += scale(of_q, dweights.b_hn)
-        return drive, slopes, z
+            input_tangent += scale(of_q, dweights.b_hn)
+        return input_tangent, slopes, z
 
     def tangent(self, weights: _Weights, dcarry: Array, linear: Any) -> Any:
         """Takes a step of the linear recurrence."""
-        drive, slopes, z = linear
-        dh = matmul_transposed(dcarry, weights.back, self.compute_dtype)
-        dh = z * dcarry.astype(z.dtype) + _over_gates(slopes * dh) + drive
+        input_tangent, slopes, z = linear
+        dh = matmul_transposed(dcarry, weights.w_hh_t, self.compute_dtype)
+        dh = z * dcarry.astype(z.dtype) + _over_gates(slopes * dh) + input_tangent
         dh = dh.astype(dcarry.dtype)
         return dh, dh
 
 
-class ResetBeforeParts(_Parts):
+class ResetBeforeRule(_Rule):
     r"""The form that resets before the product: two products, one after the other.
 
     .. math::
@@ -139,25 +143,25 @@ class ResetBeforeParts(_Parts):
         turned = w_rz.T, w_n.T
         return _Weights(w_ih, w_hh, b, None, _rz_n(w_ih), (w_rz, w_n), turned)
 
-    def gate(self, weights: _Weights, start: Array, z: Any) -> Any:
+    def forward(self, weights: _Weights, start: Array, z: Any) -> Any:
         """Gives gates and candidate."""
         x_rz, x_n = self.biased(weights, z)
-        w_rz, w_n = weights.onward
+        w_rz, w_n = weights.forward
         h_rz = matmul(start, w_rz, self.compute_dtype)
         t = jnp.tanh(0.5 * (x_rz + h_rz))
         r, _ = _gates(t)
         h_n = matmul(r * start.astype(r.dtype), w_n, self.compute_dtype)
         return t, jnp.tanh(x_n + h_n)
 
-    def land(self, weights: _Weights, start: Array, kept: Any) -> Any:
+    def output(self, weights: _Weights, start: Array, residuals: Any) -> Any:
         """Mixes the candidate and the old value."""
-        return _mix(start, *kept)
+        return _mix(start, *residuals)
 
     def linearize(
         self, weights: _Weights, dweights: Any, chunk: Chunk, dxs: Any
     ) -> Any:
         """Gives the drives of ``r, z`` and ``n``, and the factors of all."""
-        starts, (t, n) = chunk.starts, chunk.kept
+        starts, (t, n) = chunk.starts, chunk.residuals
         (r, z), h_tm1 = _gates(t), starts.astype(n.dtype)
         drz, dn = _rz_n(self.driven(weights, dweights, chunk, dxs))
         if dweights.w_hh is not None:
@@ -170,7 +174,7 @@ class ResetBeforeParts(_Parts):
     def tangent(self, weights: _Weights, dcarry: Array, linear: Any) -> Any:
         """Takes a step of the linear recurrence."""
         drz, dn, slopes, of_n, r, z = linear
-        w_rz, w_n = weights.back
+        w_rz, w_n = weights.w_hh_t
         drz += matmul_transposed(dcarry, w_rz, self.compute_dtype)
         dr, dz = jnp.split(slopes * drz, 2, axis=-1)
         dh_tm1 = dcarry.astype(z.dtype)
@@ -179,20 +183,20 @@ class ResetBeforeParts(_Parts):
         return dh, dh
 
 
-def gru_parts(
+def gru_rule(
     params: Any,
     carry: Any,
     *,
     reset_after: bool = True,
     compute_dtype: DTypeLike | None = None,
-) -> ResetAfterParts | ResetBeforeParts | None:
+) -> ResetAfterRule | ResetBeforeRule | None:
     """Takes a GRU apart, or gives ``None`` where something is in the way."""
     # Bad params are left to the step, which says what is wrong with them.
     if not hasattr(params, "b_hn") or reset_after != (params.b_hn is not None):
         return None
     if not are_arrays(carry, *(w for w in params if w is not None)):
         return None
-    return (ResetAfterParts if reset_after else ResetBeforeParts)(compute_dtype)
+    return (ResetAfterRule if reset_after else ResetBeforeRule)(compute_dtype)
 
 
 def _rz_n(fused: Array) -> tuple[Array, Array]:

@@ -17,30 +17,30 @@ from typing import Any
 import jax.numpy as jnp
 
 from recur._ops.matmul import scale
-from recur._ops.parallel_tanh import shared_tanh
+from recur._ops.parallel_tanh import parallel_tanh
 from recur._roll.chunked.rule import Chunk
-from recur.cells.rules.affine import OneProduct, Weights, are_arrays, many_rows
+from recur.cells.rules.affine import AffineRule, Weights, are_arrays, many_rows
 from recur.types import Array, DTypeLike
 
 
-class LSTMParts(OneProduct):
+class LSTMRule(AffineRule):
     """An LSTM without peepholes, coupling or projection."""
 
-    def gate(self, weights: Weights, start: Any, z: Array) -> Array:
+    def forward(self, weights: Weights, start: Any, z: Array) -> Array:
         """Gives the ``tanh`` of everything that goes into the gates."""
         a = self.activate(weights, start.h, z)
-        return shared_tanh(scale(a, _halves(a, 0.5)))
+        return parallel_tanh(scale(a, _halves(a, 0.5)))
 
-    def land(self, weights: Weights, start: Any, kept: Array) -> Any:
+    def output(self, weights: Weights, start: Any, residuals: Array) -> Any:
         """Opens and closes the gates."""
-        i, f, g, o = _gates(kept)
-        c = f * start.c.astype(kept.dtype) + i * g
+        i, f, g, o = _gates(residuals)
+        c = f * start.c.astype(residuals.dtype) + i * g
         h = (o * jnp.tanh(c)).astype(start.h.dtype)
         return type(start)(h, c.astype(start.c.dtype)), h
 
     def linearize(self, weights: Weights, dweights: Any, chunk: Chunk, dxs: Any) -> Any:
         """Gives the drive, and the slopes of ``c`` and ``h``."""
-        (i, f, g, o), starts = _gates(chunk.kept), chunk.starts
+        (i, f, g, o), starts = _gates(chunk.residuals), chunk.starts
         c_tm1 = starts.c.astype(f.dtype)
         c, ends = f * c_tm1 + i * g, chunk.ends
         if ends is not None and ends.c.dtype == c.dtype:
@@ -48,27 +48,27 @@ class LSTMParts(OneProduct):
         tanh_c = jnp.tanh(c)
         beside = jnp.concatenate([g, c_tm1, i, tanh_c], axis=-1)
         # A quarter: the slope of a sigmoid is (1 - t^2) / 4.
-        slopes = scale(1 - chunk.kept**2, _halves(chunk.kept, 0.25)) * beside
-        drive = self.drive(weights, dweights, chunk, starts.h, dxs)
-        return drive, slopes, f, o * (1 - tanh_c**2)
+        slopes = scale(1 - chunk.residuals**2, _halves(chunk.residuals, 0.25)) * beside
+        input_tangent = self.input_tangent(weights, dweights, chunk, starts.h, dxs)
+        return input_tangent, slopes, f, o * (1 - tanh_c**2)
 
     def tangent(self, weights: Weights, dcarry: Any, linear: Any) -> Any:
         """Takes a step of the linear recurrence."""
-        drive, slopes, f, to_h = linear
-        da = slopes * (drive + self.pull(weights, dcarry.h))
+        input_tangent, slopes, f, to_h = linear
+        da = slopes * (input_tangent + self.recurrent_tangent(weights, dcarry.h))
         di, df, dg, do = jnp.split(da, 4, axis=-1)
         dc = f * dcarry.c.astype(f.dtype) + di + df + dg
         dh = (to_h * dc + do).astype(dcarry.h.dtype)
         return type(dcarry)(dh, dc.astype(dcarry.c.dtype)), dh
 
 
-def lstm_parts(
+def lstm_rule(
     params: Any,
     carry: Any,
     *,
     coupled: bool = False,
     compute_dtype: DTypeLike | None = None,
-) -> LSTMParts | None:
+) -> LSTMRule | None:
     """Takes an LSTM apart, or gives ``None`` where its options are in the way."""
     # Bad params are left to the step, which says what is wrong with them.
     if not hasattr(params, "w_ch") or not hasattr(carry, "c"):
@@ -77,7 +77,7 @@ def lstm_parts(
     arrays = are_arrays(carry.h, params.w_ih, params.w_hh, params.b)
     if not (plain and arrays and params.w_ih.dtype == params.w_hh.dtype):
         return None
-    return LSTMParts(many_rows(carry.h), compute_dtype)
+    return LSTMRule(many_rows(carry.h), compute_dtype)
 
 
 def _halves(gates: Array, half: float) -> Array:

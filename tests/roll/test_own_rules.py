@@ -1,4 +1,4 @@
-"""The cells' own parts: options, precisions, and what they keep."""
+"""The cells' own rule: options, precisions, and what they keep."""
 
 from dataclasses import dataclass
 
@@ -9,19 +9,19 @@ import pytest
 
 import recur
 from recur._roll.chunked import tuning
-from recur._roll.chunked.tuning import chunk_steps, even_steps, onward_steps
+from recur._roll.chunked.tuning import chunk_steps, even_steps, forward_steps
 from recur._roll.dispatch import check_implementation
-from recur.cells.rules.elman import ElmanParts
-from recur.cells.rules.gru import ResetAfterParts, ResetBeforeParts
-from recur.cells.rules.lstm import LSTMParts
+from recur.cells.rules.elman import ElmanRule
+from recur.cells.rules.gru import ResetAfterRule, ResetBeforeRule
+from recur.cells.rules.lstm import LSTMRule
 from tests.support.draw import TOLERANCE, assert_close, random_like, weigh
 
 B, T, N, H = 3, 6, 4, 5
 CELLS = {
-    "lstm": (recur.LSTM, {}, LSTMParts),
-    "gru": (recur.GRU, {}, ResetAfterParts),
-    "gru-before": (recur.GRU, {"reset_after": False}, ResetBeforeParts),
-    "elman": (recur.Elman, {}, ElmanParts),
+    "lstm": (recur.LSTM, {}, LSTMRule),
+    "gru": (recur.GRU, {}, ResetAfterRule),
+    "gru-before": (recur.GRU, {"reset_after": False}, ResetBeforeRule),
+    "elman": (recur.Elman, {}, ElmanRule),
 }
 
 
@@ -41,9 +41,9 @@ def gradients(cell, params, carry, xs, implementation):
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_each_cell_knows_its_parts(name):
+def test_each_cell_knows_its_rule(name):
     cell, params, carry, _ = prepared(name)
-    assert isinstance(cell.parts(params, carry), CELLS[name][2])
+    assert isinstance(cell.rule(params, carry), CELLS[name][2])
 
 
 @pytest.mark.quick(1)
@@ -70,7 +70,7 @@ def test_products_in_bfloat16_keep_float32_around_them(name):
 @pytest.mark.usefixtures("x64")
 def test_many_rows_join_the_products_of_an_lstm():
     args = prepared("lstm", rows=128, dtype=jnp.float64)
-    assert args[0].parts(*args[1:3]).joined
+    assert args[0].rule(*args[1:3]).joined
     ways = (gradients(*args, way) for way in ("chunked", "scan"))
     assert_close(*ways, jnp.float64)
 
@@ -123,11 +123,11 @@ def test_chunks_are_at_least_a_step():
 @pytest.mark.slow
 def test_more_steps_are_done_at_once_onward_the_less_is_projected():
     ahead = [
-        onward_steps(jnp.zeros((96, 16, n)), 96, least=2, made=0)
+        forward_steps(jnp.zeros((96, 16, n)), 96, least=2, made=0)
         for n in (8, 900, 10**5)
     ]
     assert ahead[0] == 96 > ahead[1] > ahead[2] == 2
-    assert onward_steps((), 5, least=1, made=0) == 5
+    assert forward_steps((), 5, least=1, made=0) == 5
 
 
 def test_chunks_are_even_where_that_costs_little():

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 import recur
-from recur._roll.chunked.inplace_scan import keeping_scan, values_of
+from recur._roll.chunked.inplace_scan import inplace_scan, stacked_outputs
 from tests.support.draw import assert_close, random_like, weigh
 
 B, T, N, H = 3, 37, 4, 5
@@ -40,9 +40,9 @@ def test_equals_the_plain_scan(in_place, reverse):
         return carry, ys, kept
 
     def keeping(carry, xs):
-        values = values_of(body, carry, jax.tree.map(lambda a: a[0], xs))
-        carry, rows = keeping_scan(
-            body, carry, xs, values, in_place=in_place, **options
+        values = stacked_outputs(body, carry, jax.tree.map(lambda a: a[0], xs))
+        carry, rows = inplace_scan(
+            body, carry, xs, values, residuals_in_place=in_place, **options
         )
         return carry, *values.spread(rows)
 

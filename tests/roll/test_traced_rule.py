@@ -11,7 +11,7 @@ from flax import linen as nn
 import recur
 from recur._roll import dispatch
 from recur._roll.chunked import tuning
-from recur._roll.chunked.traced_rule import AnyStepParts
+from recur._roll.chunked.traced_rule import TracedRule
 from tests.support.draw import assert_close, quickly, random_like, weigh
 
 B, T, N, H = 2, 5, 3, 4
@@ -133,9 +133,9 @@ def taken_apart(monkeypatch):
 
     def counted(dissection):
         count.append(dissection)
-        return AnyStepParts(dissection)
+        return TracedRule(dissection)
 
-    monkeypatch.setattr(dispatch, "AnyStepParts", counted)
+    monkeypatch.setattr(dispatch, "TracedRule", counted)
     return count
 
 

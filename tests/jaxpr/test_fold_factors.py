@@ -6,9 +6,9 @@ import pytest
 
 import recur
 from benchmarks.peers.user_steps import STEPS
-from recur._jaxpr.fold_factors import factored
-from recur._roll.chunked.forward import kept_values
-from recur._roll.dispatch import take_apart
+from recur._jaxpr.fold_factors import fold_factors
+from recur._roll.chunked.forward import residual_outputs
+from recur._roll.dispatch import resolve_rule
 from recur._roll.masking import Flags, Starts
 from tests.support.draw import assert_close, random_like
 
@@ -50,7 +50,7 @@ MAPS = {
 def test_values_and_transpose_stay(name):
     linear, count = MAPS[name]
     args = random_like(1, (jnp.zeros((B, H)),) * 2)
-    fewer = factored(linear, *args)
+    fewer = fold_factors(linear, *args)
     assert len(jax.tree.leaves(fewer)) == count
     out, back = jax.vjp(linear, *args)
     out_fewer, back_fewer = jax.vjp(fewer, *args)
@@ -67,7 +67,7 @@ def test_factors_may_have_an_axis_of_steps(name):
     def at(a, linear=linear):
         return lambda x, z: jax.tree.map(jnp.array, linear(x * a, z))
 
-    maps = jax.vmap(lambda a: factored(at(a), NONE, NONE))(many)
+    maps = jax.vmap(lambda a: fold_factors(at(a), NONE, NONE))(many)
     out = jax.vmap(lambda f, *args: f(*args))(maps, *args)
     assert_close(out, jax.vmap(lambda a, *args: at(a)(*args))(many, *args))
 
@@ -78,9 +78,9 @@ def test_a_value_is_kept_once(name, kept):
     cell = recur.LSTM(H) if name == "lstm" else recur.GRU(H, reset_after=False)
     params, carry = cell.init(jax.random.key(0), N), cell.init_carry((B,))
     xs = jnp.zeros((2, B, N))
-    parts, _ = take_apart(
+    parts, _ = resolve_rule(
         STEPS[name], STEPS[name], params, carry, xs[0], where_it_pays=False
     )
     weights, inputs = parts.prepare(params), (xs, Flags(None, None))
-    values = kept_values(parts, weights, Starts(None, None), False, carry, inputs)
+    values = residual_outputs(parts, weights, Starts(None, None), False, carry, inputs)
     assert len(values.once) == kept

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import recur
-from recur._ops.parallel_tanh import FEWEST, MOST, shared_tanh
+from recur._ops.parallel_tanh import FEWEST, MOST, parallel_tanh
 from tests.support.draw import random_like, with_gradients
 
 ULPS = 6  # XLA's own is off by 4.4 at most.
@@ -26,7 +26,7 @@ def spread(size):
 def test_it_is_tanh_to_rounding_and_never_beyond_one():
     x = spread(FEWEST)
     exact = np.tanh(np.asarray(x, np.float64))
-    for function in (shared_tanh, jax.jit(shared_tanh)):
+    for function in (parallel_tanh, jax.jit(parallel_tanh)):
         found = np.asarray(function(x))
         ulp = np.spacing(np.abs(exact).astype(np.float32))
         assert np.max(np.abs(found - exact) / ulp) <= ULPS
@@ -37,7 +37,7 @@ def test_it_is_tanh_to_rounding_and_never_beyond_one():
 def test_its_derivatives_are_those_of_tanh():
     x = spread(FEWEST)
     exact = np.tanh(np.asarray(x, np.float64))
-    slope = jax.grad(lambda x: jnp.sum(shared_tanh(x)))
+    slope = jax.grad(lambda x: jnp.sum(parallel_tanh(x)))
     np.testing.assert_allclose(slope(x), 1 - exact**2, atol=1e-6)
     bend = jax.jvp(slope, (x,), (jnp.ones_like(x),))[1]
     np.testing.assert_allclose(bend, -2 * exact * (1 - exact**2), atol=2e-6)
@@ -45,7 +45,7 @@ def test_its_derivatives_are_those_of_tanh():
 
 def test_what_is_not_a_number_stays_so_and_infinity_saturates():
     odd = jnp.array([jnp.nan, jnp.inf, -jnp.inf, 0.0, -0.0, 1e38], jnp.float32)
-    found = shared_tanh(jnp.tile(odd, FEWEST // len(odd) + 1))[: len(odd)]
+    found = parallel_tanh(jnp.tile(odd, FEWEST // len(odd) + 1))[: len(odd)]
     np.testing.assert_allclose(found, [jnp.nan, 1, -1, 0, 0, 1], rtol=2e-7)
     assert np.signbit(found[4])
     assert not np.signbit(found[3])
@@ -54,27 +54,27 @@ def test_what_is_not_a_number_stays_so_and_infinity_saturates():
 @pytest.mark.parametrize("size", [FEWEST - 1, MOST])
 def test_few_and_many_entries_are_left_to_xla(size):
     x = jnp.linspace(-3, 3, size)
-    assert "tanh" in str(jax.make_jaxpr(shared_tanh)(x))
-    np.testing.assert_array_equal(shared_tanh(x), jnp.tanh(x))
+    assert "tanh" in str(jax.make_jaxpr(parallel_tanh)(x))
+    np.testing.assert_array_equal(parallel_tanh(x), jnp.tanh(x))
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
 def test_other_dtypes_are_left_to_xla(dtype):
     x = jnp.linspace(-3, 3, FEWEST, dtype=dtype)
-    np.testing.assert_array_equal(shared_tanh(x), jnp.tanh(x))
+    np.testing.assert_array_equal(parallel_tanh(x), jnp.tanh(x))
 
 
 def test_only_a_cpu_takes_the_arithmetic():
     x = jax.ShapeDtypeStruct((FEWEST,), jnp.float32)
     for platform, written_out in [("cpu", True), ("cuda", False), ("tpu", False)]:
-        program = jax.export.export(jax.jit(shared_tanh), platforms=[platform])(x)
+        program = jax.export.export(jax.jit(parallel_tanh), platforms=[platform])(x)
         assert ("divide" in program.mlir_module()) is written_out
 
 
 def test_mapping_changes_nothing():
     x = spread(FEWEST).reshape(4, -1)
     two = jnp.stack([x, x[::-1]])
-    np.testing.assert_allclose(jax.vmap(shared_tanh)(two), jnp.tanh(two), rtol=1e-6)
+    np.testing.assert_allclose(jax.vmap(parallel_tanh)(two), jnp.tanh(two), rtol=1e-6)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import recur
-from recur._jaxpr.partition import dissect
+from recur._jaxpr.partition import partition_step
 from recur._jaxpr.separable import is_separable
 from tests.support.draw import assert_close, loop, random_like
 
@@ -169,7 +169,7 @@ X = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), XS)
 
 
 def found(step):
-    return dissect(step, PARAMS, CARRY, X)
+    return partition_step(step, PARAMS, CARRY, X)
 
 
 def traced(step):
