@@ -80,6 +80,7 @@ def valid_steps(
     seq_lengths: Any = None,
     mask: Any = None,
     time_major: bool = True,
+    length: int | None = None,
     **_: Any,
 ) -> Array | None:
     """Says which steps count, ``[T, ...]``, of flags that a roll has checked.
@@ -88,7 +89,7 @@ def valid_steps(
       >>> valid_steps(jnp.zeros((3, 2)), seq_lengths=jnp.array([1, 3]))[:, 0]
       Array([ True, False, False], dtype=bool)
     """
-    steps = steps_of("unroll", xs, None, time_major=time_major)
+    steps = steps_of("unroll", xs, length, time_major=time_major)
     lengths = None if seq_lengths is None else jnp.asarray(seq_lengths, jnp.int32)
     return _valid(lengths, mask, steps, time_major=time_major)
 

@@ -165,7 +165,7 @@ def _roll_step(
     segment = segment_steps("unroll", memory, length)
     options |= {"length": length, "segment": segment, "time_major": time_major}
     if not known_sizes(carry, xs):
-        options["implementation"] = "scan"  # Chunks are cut by tuning.
+        options["implementation"] = "scan"  # Chunks are cut by numbers.
     chunked = options["implementation"] != "scan"
     options["chunk"] = tuning.chunk_steps(carry, length) if chunked else 0
     return _compiled_roll(advance, params, carry, xs, seen, anew, **options)

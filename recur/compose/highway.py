@@ -89,5 +89,9 @@ class Highway(Wrapper):
         mixed = t * y.astype(t.dtype) + (1 - t) * x.astype(t.dtype)
         return mixed.astype(y.dtype)
 
+    def act_on_all(self, params: HighwayParams, xs: PyTree, ys: Array) -> Array:
+        """Acts on all steps at once: each row is alone."""
+        return self.act(params, xs, ys)
+
 
 __all__ = ["Highway", "HighwayParams"]

@@ -110,8 +110,15 @@ class Readout(Around):
 
     def act(self, params: ReadoutParams, x: PyTree, y: Array) -> Array:
         """Reads the output of the cell."""
-        logits = add_bias(matmul(y, params.w, self.compute_dtype), params.b)
-        return self.activation(logits).astype(y.dtype)
+        return self.activation(self._logits(params, y)).astype(y.dtype)
+
+    def act_on_all(self, params: ReadoutParams, xs: PyTree, ys: Array) -> Array:
+        """Reads the outputs of all steps with one product."""
+        activated = jax.vmap(self.activation)(self._logits(params, ys))
+        return activated.astype(ys.dtype)
+
+    def _logits(self, params: ReadoutParams, y: Array) -> Array:
+        return add_bias(matmul(y, params.w, self.compute_dtype), params.b)
 
 
 __all__ = ["Readout", "ReadoutParams"]

@@ -39,5 +39,9 @@ class Residual(Wrapper):
         checks.check_same_size("Residual", x.shape[-1], y.shape[-1])
         return x.astype(y.dtype) + y
 
+    def act_on_all(self, params: PyTree, xs: PyTree, ys: Array) -> Array:
+        """Acts on all steps at once: each row is alone."""
+        return self.act(params, xs, ys)
+
 
 __all__ = ["Residual"]

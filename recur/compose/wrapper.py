@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import jax
+
 from recur import _checks as checks
 from recur._roll.masking import valid_steps
 from recur._roll.padding import map_valid
-from recur._roll.per_step import split_series
+from recur._roll.per_step import check_series, split_series
 from recur._roll.steps import needs_whole
-from recur._roll.time_axis import swap_time_batch
+from recur._roll.time_axis import num_steps, swap_time_batch
 from recur._roll.unroll import unroll
 from recur.compose.masks import Drawn, Masked, Sizes, draw
 from recur.types import Array, Cell, Layer, PyTree
@@ -19,8 +21,8 @@ from recur.types import Array, Cell, Layer, PyTree
 class Around(Masked, Layer):
     """A cell around a cell, which acts on inputs and outputs at every step.
 
-    Around a layer that needs the whole sequence it is such a layer too: it rolls the
-    one inside, and acts on all steps at once.
+    Its roll is that of the cell inside, so that this keeps its own way to roll, and
+    acts on the outputs of all steps at once.
 
     Args:
       cell: The cell inside, the user's own included.
@@ -38,16 +40,31 @@ class Around(Masked, Layer):
 
     @property
     def rolls_itself(self) -> bool:
-        """Whether the cell inside has to."""
-        return self.needs_whole
+        """Whether to roll the cell inside, and not step by step.
+
+        Not where a subclass has a ``step`` of its own and leaves ``unroll`` as it is.
+        """
+        return self.needs_whole or _depth(self, "unroll") <= _depth(self, "step")
 
     def inside(self, params: PyTree) -> PyTree:
         """Gives the params of the cell inside."""
         return params.params if isinstance(params, Drawn) else params
 
+    def enter(self, params: PyTree, x: PyTree, *time_axis: int) -> PyTree:
+        """Makes what enters the cell inside, of one step or of all on a time axis."""
+        return x
+
     def act(self, params: PyTree, x: PyTree, y: PyTree) -> PyTree:
-        """Makes the output from input and output of the cell inside, at any steps."""
+        """Makes the output of one step from input and output of the cell inside."""
         return y
+
+    def act_on_all(self, params: PyTree, xs: PyTree, ys: PyTree) -> PyTree:
+        """Acts on all steps, on the first axis; by default on each of them alone."""
+        if type(self).act is Around.act:
+            return ys
+        series, at = split_series(params)
+        act = lambda slices, x, y: self.act(at(slices), x, y)  # noqa: E731
+        return jax.vmap(act)(series, xs, ys)
 
     def init_carry(
         self, batch_shape: tuple[int, ...] = (), *, params: PyTree = None
@@ -58,18 +75,25 @@ class Around(Masked, Layer):
 
     def step(self, params: PyTree, carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
         """Advances the cell inside by one step, and acts on its output."""
-        carry, y = self.cell.step(self.inside(params), carry, x)
+        entering = self.enter(params, x)
+        carry, y = self.cell.step(self.inside(params), carry, entering)
         return carry, self.act(params, x, y)
 
     def unroll(
         self, params: PyTree, carry: PyTree, xs: PyTree, **time: Any
     ) -> tuple[PyTree, PyTree]:
-        """Rolls the layer inside; see :func:`recur.unroll` for the arguments."""
-        carry, ys = unroll(self.cell, self.inside(params), carry, xs, **time)
-        turn = swap_time_batch if not time.get("time_major", True) else lambda a: a
-        series, at = split_series(params)
-        act = partial(self.act, at(series))
-        return carry, turn(map_valid(act, valid_steps(xs, **time), turn(xs), turn(ys)))
+        """Rolls the cell inside; see :func:`recur.unroll` for the arguments."""
+        if not self.needs_whole and time.get("memory", "full") != "full":
+            # Of all outputs only those of a segment may exist.
+            return unroll(self.step, params, carry, xs, **time)
+        time_major = time.get("time_major", True)
+        steps = num_steps("unroll", xs, time.get("length"), time_major=time_major)
+        check_series("unroll", params, steps)
+        entering = self.enter(params, xs, 0 if time_major else 1)
+        carry, ys = unroll(self.cell, self.inside(params), carry, entering, **time)
+        turn = swap_time_batch if not time_major else lambda a: a
+        valid, act = valid_steps(xs, **time), partial(self.act_on_all, params)
+        return carry, turn(map_valid(act, valid, turn(xs), turn(ys)))
 
 
 @dataclass(frozen=True)
@@ -88,6 +112,11 @@ class Wrapper(Around):
     def draw(self, key: Array, params: PyTree, sizes: Sizes) -> PyTree:
         """Draws masks for the cell inside."""
         return draw(self.cell, key, params, sizes)
+
+
+def _depth(cell: Any, name: str) -> int:
+    """How far up the classes of a cell a method is written."""
+    return next(n for n, c in enumerate(type(cell).__mro__) if name in vars(c))
 
 
 def check_cell(where: str, cell: Any) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import jax
 
 from recur import _checks as checks
-from recur._roll.per_step import Series
+from recur._roll.per_step import Series, split_series
 from recur.compose.masks import Drawn, Sizes, draw, keep_mask, scaled
 from recur.compose.plain import Regulariser
 from recur.types import Array, PyTree
@@ -58,6 +58,11 @@ class Dropout(Regulariser):
     def act(self, params: PyTree, x: PyTree, y: Array) -> Array:
         """Masks the output."""
         return scaled(params.masks, self.rate, y) if isinstance(params, Drawn) else y
+
+    def act_on_all(self, params: PyTree, xs: PyTree, ys: Array) -> Array:
+        """Masks the outputs of all steps."""
+        series, at = split_series(params)
+        return self.act(at(series), xs, ys)
 
 
 __all__ = ["Dropout"]

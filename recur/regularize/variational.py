@@ -68,18 +68,8 @@ class VariationalDropout(Regulariser):
 
         return Drawn(map_recurrent("VariationalDropout", masked, params), masks)
 
-    def step(self, params: PyTree, carry: PyTree, x: Array) -> tuple[PyTree, PyTree]:
-        """Advances the cell, with the masks if there are any."""
-        return super().step(params, carry, self._inputs(params, x))
-
-    def unroll(
-        self, params: PyTree, carry: PyTree, xs: Array, **time: Any
-    ) -> tuple[PyTree, PyTree]:
-        """Rolls the layer inside, with the masks if there are any."""
-        axis = 0 if time.get("time_major", True) else 1
-        return super().unroll(params, carry, self._inputs(params, xs, axis), **time)
-
-    def _inputs(self, params: PyTree, x: Array, *time_axis: int) -> Array:
+    def enter(self, params: PyTree, x: Array, *time_axis: int) -> Array:
+        """Masks the inputs if there are masks."""
         if not isinstance(params, Drawn):
             return x
         mask = jnp.expand_dims(params.masks, time_axis)
