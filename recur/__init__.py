@@ -15,6 +15,7 @@ if interrupt.is_command():
 from importlib.metadata import version  # isort: split
 
 from recur import initializers
+from recur._roll.explain import explain
 from recur._roll.loss import unroll_loss
 from recur._roll.named import emit_named
 from recur._roll.outputs import last_output
@@ -122,6 +123,7 @@ __all__ = [
     "elman_step",
     "emit_carry",
     "emit_named",
+    "explain",
     "gru_flip_update",
     "gru_init",
     "gru_init_carry",

@@ -59,8 +59,8 @@ class StepPartition:
 
 def partition_step(
     step: Step, params: PyTree, carry: PyTree, x: PyTree
-) -> StepPartition | None:
-    """Sorts a step, or gives ``None`` where there is nothing to gain or to rely on.
+) -> StepPartition | str:
+    """Sorts a step, or says why there is nothing to gain or to rely on.
 
     Example:
       >>> step = lambda w, h, x: (jnp.tanh(x + h @ w),) * 2
@@ -71,7 +71,7 @@ def partition_step(
     """
     closed, shapes = inlined(step, params, carry, x)
     if not is_separable(closed):
-        return None
+        return "it has an operation that many steps may not do at once"
     level_of = _leveller(closed.jaxpr, params, carry)
     closed = weight_on_right(closed, lambda v: level_of(v) == PARAMS)
     closed = split_concat(closed, _joining(_leveller(closed.jaxpr, params, carry)))
@@ -92,8 +92,10 @@ def partition_step(
             level[e.outvars[0]] = INPUT
     marked = {id(p.eqn) for p in products}
     floating = all(map(_is_floating, jax.tree.leaves((carry, shapes))))
-    if not (products and groups[INPUT] and floating):
-        return None
+    if not products:
+        return "it has no product of its carry with a weight"
+    if not (groups[INPUT] and floating):
+        return "it has no input, or values that are not floating-point"
     of_input = [e for e in eqns if _level(level, e.outvars) == INPUT]
     return StepPartition(
         of_params=[e for e in eqns if _level(level, e.outvars) == PARAMS],

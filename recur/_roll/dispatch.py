@@ -9,8 +9,10 @@ import jax
 
 from recur._jaxpr.interpret import traced
 from recur._jaxpr.partition import Product, StepPartition, partition_step
+from recur._roll.chunked.emitted import EmittedRule
 from recur._roll.chunked.rule import StepRule
 from recur._roll.chunked.traced_rule import TracedRule
+from recur._roll.steps import EmitCarry
 from recur.types import PyTree, Step
 
 Implementation = Literal["auto", "chunked", "scan"]
@@ -58,7 +60,7 @@ def resolve_rule(
     x: PyTree,
     *,
     where_it_pays: bool,
-) -> tuple[StepRule | None, Step]:
+) -> tuple[StepRule | None, Step, str]:
     """Takes a step apart as its author says, or as its equations allow.
 
     Args:
@@ -71,20 +73,25 @@ def resolve_rule(
 
     Returns:
       The rule, or ``None`` where the plain scan is the better way or the only one;
-      and ``whole``, traced if it had to be.
+      ``whole``, traced if it had to be; and why there is no rule, empty if there is.
     """
     own = _own(step, params, carry)
     if own is not None:
         jax.eval_shape(whole, params, carry, x)  # Refuses what does not fit.
-        return own, whole
+        return own, whole, ""
     whole = traced(whole, params, carry, x)
     found = partition_step(whole, params, carry, x)
-    if found is None or (where_it_pays and not _pays(found)):
-        return None, whole
-    return TracedRule(found), whole
+    if isinstance(found, str):
+        return None, whole, found
+    if where_it_pays and not _pays(found):
+        return None, whole, "of so many rows the plain scan is faster"
+    return TracedRule(found), whole, ""
 
 
 def _own(step: Any, params: PyTree, carry: PyTree) -> StepRule | None:
+    if isinstance(step, EmitCarry):
+        inner = _own(step.advance, params, carry)
+        return None if inner is None else EmittedRule(inner)
     if isinstance(step, FunctionType):
         rule = _RULES.get(step)
         return None if rule is None else rule(params, carry)

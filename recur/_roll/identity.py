@@ -17,6 +17,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from recur._roll.notes import taking_notes
+
 FUNCTIONS = (
     types.FunctionType,
     types.BuiltinFunctionType,
@@ -100,7 +102,7 @@ class Programs:
     def __call__(self, step: Any, *args: Any, **static: Any) -> Any:
         """Calls the function, compiled once for all steps that are equal."""
         identity = Identity(step)
-        if identity.name is None:
+        if identity.name is None or taking_notes():
             return self._function(step, *args, **static)
         if identity.name not in self._programs:
             self._programs[identity.name] = _Program(self._function, self._static)

@@ -29,7 +29,7 @@ def emit_carry(step: Step | Cell) -> Step:
       Array([1, 2, 3], dtype=int32...)
     """
     step_of("emit_carry", step)
-    return _EmitCarry(step)
+    return EmitCarry(step)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class StepTransform(ABC):
 
 
 @dataclass(frozen=True)
-class _EmitCarry(StepTransform):
+class EmitCarry(StepTransform):
     def __call__(
         self, params: PyTree, carry: PyTree, x: PyTree
     ) -> tuple[PyTree, PyTree]:

@@ -15,6 +15,7 @@ from recur._roll.dispatch import Implementation, check_implementation, resolve_r
 from recur._roll.first_carry import first_carries
 from recur._roll.identity import Programs
 from recur._roll.masking import Flags, Starts, apply_masks, fill_inputs, make_flags
+from recur._roll.notes import take_note
 from recur._roll.outputs import InvalidYs, check_invalid_ys, hold_outputs
 from recur._roll.per_step import check_series, constant, fill_series, split_series
 from recur._roll.remat import Memory, segment_steps, through_segments
@@ -191,14 +192,15 @@ def _roll(
     xs, starts = fill_inputs(flags, anew, carry, xs, reverse=reverse)
     params = fill_series(flags.valid, params, reverse=reverse)
     rest, xs, whole = _with_series(checked_step("unroll", step), params, xs)
-    rule, x = None, _one_input(xs, length)
+    rule, x, reason = None, _one_input(xs, length), "asked for"
     carry = vary_as_step(whole, rest, carry, x)
     if implementation != "scan" and length:
         given = step if rest is params else whole
         where_it_pays = implementation == "auto"
-        rule, whole = resolve_rule(
+        rule, whole, reason = resolve_rule(
             given, whole, rest, carry, x, where_it_pays=where_it_pays
         )
+    take_note(step, rule, reason if length else "there are no steps")
     if rule is None:
         function = partial(_scan, whole, rest, starts, reverse, scan_unroll)
     else:

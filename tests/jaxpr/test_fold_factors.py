@@ -78,9 +78,9 @@ def test_a_value_is_kept_once(name, kept):
     cell = recur.LSTM(H) if name == "lstm" else recur.GRU(H, reset_after=False)
     params, carry = cell.init(jax.random.key(0), N), cell.init_carry((B,))
     xs = jnp.zeros((2, B, N))
-    parts, _ = resolve_rule(
+    rule, *_ = resolve_rule(
         STEPS[name], STEPS[name], params, carry, xs[0], where_it_pays=False
     )
-    weights, inputs = parts.prepare(params), (xs, Flags(None, None))
-    values = residual_outputs(parts, weights, Starts(None, None), False, carry, inputs)
+    weights, inputs = rule.prepare(params), (xs, Flags(None, None))
+    values = residual_outputs(rule, weights, Starts(None, None), False, carry, inputs)
     assert len(values.once) == kept
