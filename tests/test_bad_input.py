@@ -17,7 +17,7 @@ import pytest
 import recur
 from recur import GRU, LSTM
 from recur import _arguments as arguments
-from recur.decoding.sampling import sample
+from recur.decoding import sample
 from recur.diagnostics import (
     carry_gradients,
     effective_memory,

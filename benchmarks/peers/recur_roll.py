@@ -11,7 +11,7 @@ from benchmarks.peers.network import Greedy, Roll, Step
 from benchmarks.workload.case import Case, Layer
 from benchmarks.workload.cells import CELLS, specification
 from benchmarks.workload.data import Layers
-from recur.decoding.sampling import sample
+from recur.decoding import sample
 
 
 class Recur(OwnLayout):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import recur
-from recur.decoding.sampling import sample
+from recur.decoding import sample
 
 CELL = recur.Readout(recur.GRU(8), 5)
 PARAMS = CELL.init(jax.random.key(0), 5)
