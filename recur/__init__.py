@@ -15,6 +15,7 @@ if interrupt.is_command():
 from importlib.metadata import version  # isort: split
 
 from recur import initializers
+from recur._distribution import NAME
 from recur._roll.explain import explain
 from recur._roll.loss import unroll_loss
 from recur._roll.named import emit_named
@@ -81,7 +82,7 @@ from recur.regularize.variational import VariationalDropout
 from recur.regularize.zoneout import Zoneout
 from recur.types import Cell, Layer, Step
 
-__version__ = version("recur")
+__version__ = version(NAME)
 
 __all__ = [
     "GRU",

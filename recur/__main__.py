@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from recur._app import interrupt
+from recur._distribution import install
 
 if __name__ == "__main__":
     interrupt.install()
@@ -22,7 +23,7 @@ try:
 except ModuleNotFoundError as missing:
     sys.exit(
         f"python -m recur: the package {missing.name} is not installed; the command "
-        "needs the extra 'train'. Install it with pip install 'recur[train]'."
+        f"needs the extra 'train'. Install it with {install('train')}."
     )
 
 

@@ -15,7 +15,7 @@ ROOT = Path(recur.__file__).parent
 # not named by themselves; inside one there is no cycle.
 LAYERS = (
     ("types",),
-    ("_app.interrupt", "_capacity", "_portable"),
+    ("_app.interrupt", "_capacity", "_distribution", "_portable"),
     ("_checks",),
     ("_arguments",),
     ("_ops", "initializers"),

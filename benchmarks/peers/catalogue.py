@@ -21,8 +21,10 @@ class Entry(NamedTuple):
 
 
 LIBRARIES = {
-    "recur": Entry("recur_roll", ("recur",), "this library"),
-    "plain": Entry("plain_scan", ("recur",), "jax.lax.scan of this library's steps"),
+    "recur": Entry("recur_roll", ("recur-jax",), "this library"),
+    "plain": Entry(
+        "plain_scan", ("recur-jax",), "jax.lax.scan of this library's steps"
+    ),
     "flax": Entry("flax_linen", ("flax",), "Flax Linen, nn.RNN"),
     "nnx": Entry("flax_nnx", ("flax",), "Flax NNX, nnx.RNN"),
     "haiku": Entry("dm_haiku", ("dm-haiku",), "Haiku, hk.dynamic_unroll"),
@@ -36,7 +38,7 @@ LIBRARIES = {
 """A further peer is one more row, and one more file beside this one."""
 
 CATALOGUE = LIBRARIES | {
-    "user": Entry("user_steps", ("recur",), "steps written by hand, jax.lax.scan"),
+    "user": Entry("user_steps", ("recur-jax",), "steps written by hand, jax.lax.scan"),
 }
 STEPPED = ("user", "flax", "haiku", "equinox")
 """Those whose steps :mod:`recur` can roll without knowing them."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recur import _checks as checks
+from recur._distribution import install
 from recur.diagnostics.diagnosis import Diagnosis
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _figure() -> Any:
     except ImportError:
         raise ImportError(
             "plot_diagnosis: matplotlib is not installed. Install it with "
-            'pip install "recur[train]".'
+            f"{install('train')}."
         ) from None
     return Figure
 

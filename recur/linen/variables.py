@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from recur._distribution import install
 from recur._flax.names import check_partitioning, from_names, name_of, to_names
 from recur.types import Array, PyTree
 
@@ -13,7 +14,7 @@ try:
     from flax import linen as nn
     from flax.core import FrozenDict
 except ModuleNotFoundError as error:
-    hint = 'recur.linen needs Flax. Install it with pip install "recur[flax]".'
+    hint = f"recur.linen needs Flax. Install it with {install('flax')}."
     raise ModuleNotFoundError(hint, name=error.name) from error
 
 Axes = Mapping[str, tuple[str | None, ...]]

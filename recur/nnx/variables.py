@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import jax
 
+from recur._distribution import install
 from recur._flax.names import check_partitioning, name_of
 from recur._flax.rolling import check_cell, draws_masks
 from recur.types import Array, PyTree
@@ -12,7 +13,7 @@ from recur.types import Array, PyTree
 try:
     from flax import nnx
 except ModuleNotFoundError as error:
-    hint = 'recur.nnx needs Flax. Install it with pip install "recur[flax]".'
+    hint = f"recur.nnx needs Flax. Install it with {install('flax')}."
     raise ModuleNotFoundError(hint, name=error.name) from error
 
 Axes = Mapping[str, tuple[str | None, ...]]

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from recur import _checks as checks
 from recur._arguments import check_bools, check_functions
+from recur._distribution import install
 from recur.training.loss_scale import DynamicScale, ScaleState, StaticScale
 from recur.training.microbatch import mean_over_parts, wide
 from recur.types import Array, PyTree
@@ -18,7 +19,7 @@ try:
     import optax
 except ImportError as error:
     raise ImportError(
-        'recur.training: optax is needed here. pip install "recur[train]"'
+        f"recur.training: optax is needed here. {install('train')}"
     ) from error
 
 LossFn: TypeAlias = Callable[..., tuple[Array, PyTree]]

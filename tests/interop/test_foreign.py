@@ -40,7 +40,7 @@ def test_the_absence_of_a_package_is_one_line(package, extra, call, monkeypatch)
     cell = LSTM(3)
     with pytest.raises(ImportError) as error:
         call(cell, random_params(cell, 2))
-    assert f'pip install "recur[{extra}]"' in str(error.value)
+    assert f'pip install "recur-jax[{extra}]"' in str(error.value)
     assert "\n" not in str(error.value)
 
 

@@ -260,4 +260,4 @@ except ImportError as error:
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert 'pip install "recur[onnx]"' in done.stdout
+    assert 'pip install "recur-jax[onnx]"' in done.stdout

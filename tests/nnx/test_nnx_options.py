@@ -111,7 +111,7 @@ def test_refuses_inputs():
 def test_says_how_to_get_flax(name):
     script = f"import sys; sys.modules['flax'] = None; import recur.{name}"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert 'Install it with pip install "recur[flax]"' in ran.stderr
+    assert 'Install it with pip install "recur-jax[flax]"' in ran.stderr
 
 
 def test_integers_as_in_flax():

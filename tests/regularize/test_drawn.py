@@ -17,6 +17,13 @@ from tests.support.draw import assert_close, quickly, random_like, weigh
 
 STEPS, ROWS, KEY = 5, 3, jax.random.key(3)
 CELLS = {
+    "all-of-them": recur.Stack(
+        (
+            recur.Dropout(recur.Zoneout(recur.LSTM(4), h=0.2, c=0.5), 0.3),
+            recur.Residual(recur.VariationalDropout(recur.GRU(4), 0.3, 0.4)),
+            recur.RecurrentDropout(recur.DropConnect(recur.LSTM(3), 0.3), 0.4),
+        )
+    ),
     "dropout": recur.Dropout(recur.LSTM(4), 0.4),
     "dropout-of-a-user": recur.Dropout(UserCell(4), 0.4),
     "variational-lstm": recur.VariationalDropout(recur.LSTM(4), 0.3, 0.4),
@@ -29,13 +36,6 @@ CELLS = {
     "zoneout-gru": recur.Zoneout(recur.GRU(4), h=0.5),
     "recurrent-lstm": recur.RecurrentDropout(recur.LSTM(4), 0.4),
     "recurrent-gru": recur.RecurrentDropout(recur.GRU(4), 0.4, per_step=False),
-    "all-of-them": recur.Stack(
-        (
-            recur.Dropout(recur.Zoneout(recur.LSTM(4), h=0.2, c=0.5), 0.3),
-            recur.Residual(recur.VariationalDropout(recur.GRU(4), 0.3, 0.4)),
-            recur.RecurrentDropout(recur.DropConnect(recur.LSTM(3), 0.3), 0.4),
-        )
-    ),
 }
 
 

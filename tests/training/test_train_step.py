@@ -192,7 +192,7 @@ def test_buffers_are_donated(donate):
 def test_without_optax_it_says_what_to_install():
     script = "import sys; sys.modules['optax'] = None; import recur.training"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert 'optax is needed here. pip install "recur[train]"' in run.stderr
+    assert 'optax is needed here. pip install "recur-jax[train]"' in run.stderr
     assert run.returncode == 1
 
 

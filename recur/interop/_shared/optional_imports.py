@@ -4,6 +4,8 @@ import importlib
 import sys
 from typing import Any
 
+from recur._distribution import install
+
 
 def require(where: str, name: str, extra: str) -> Any:
     """Imports a package, or says how to install it.
@@ -17,7 +19,7 @@ def require(where: str, name: str, extra: str) -> Any:
     except ImportError as error:
         package = name.split(".")[0]
         raise ImportError(
-            f'{where}: {package} is needed here. pip install "recur[{extra}]"'
+            f"{where}: {package} is needed here. {install(extra)}"
         ) from error
 
 
