@@ -97,12 +97,17 @@ def _check(where: str, name: str, value: Any, expected: tuple[Any, ...]) -> None
         )
 
 
+_OTHER_FUNCTION = (
+    "Read a layer with the same weights and tanh, and give its params to an Elman, "
+    "OnnxLSTM or OnnxGRU with the function written in JAX, or write the cell as a "
+    "function: any step can be rolled."
+)
 _REMEDIES = {
     "merge_mode": "Pass forward_layer.cell and backward_layer.cell alone.",
     "go_backwards": "Pass layer.cell, and roll it with unroll(..., reverse=True), "
     "which keeps ys in the order of xs where Keras reverses them.",
-    "activation": "Write the cell as a function: any step can be rolled.",
-    "recurrent_activation": "Write the cell as a function: any step can be rolled.",
+    "activation": _OTHER_FUNCTION,
+    "recurrent_activation": _OTHER_FUNCTION,
 }
 
 
