@@ -12,6 +12,7 @@ import recur
 from recur import GRU, LSTM, Bidirectional, Elman, LSTMCarry, Stack
 from recur.interop.keras import from_keras, to_keras
 from recur.interop.keras.activations import ACTIVATIONS, OVER_UNITS
+from recur.interop.onnx.cells import OnnxGRU, OnnxLSTM
 from tests.interop.agreement import (
     assert_close,
     assert_same,
@@ -237,6 +238,9 @@ def test_what_has_no_equal_here_is_refused(layer, error, message):
         LSTM(3, peephole=True),
         Elman(3, activation=jnp.sin),
         recur.LayerNormGRU(3),
+        OnnxLSTM(3, activations=(jax.nn.sigmoid, jax.nn.relu, jnp.tanh)),
+        OnnxLSTM(3, activations=(jax.nn.sigmoid, jnp.sin, jnp.sin)),
+        OnnxGRU(3, activations=(jax.nn.softmax, jnp.tanh)),
     ],
 )
 def test_what_keras_lacks_is_refused(cell):
@@ -320,7 +324,57 @@ def from_a_state():
     return keras.Model(x, keras.layers.GRU(2)(keras.layers.RepeatVector(4)(h)))
 
 
+def chain_of(*layers, **options):
+    """A functional model whose second call has the options."""
+    inputs = x = keras.Input((5, 3))
+    for n, layer in enumerate(layers):
+        x = layer(x, **(options if n == 1 else {}))
+    return keras.Model(inputs, x)
+
+
+def gru():
+    return keras.layers.GRU(3, return_sequences=True, **UNDRAWN)
+
+
+class Twice(keras.layers.Dropout):
+    """A layer of a user, which is no identity in evaluation."""
+
+    def call(self, inputs, training=None):
+        return 2.0 * inputs
+
+
+def called_twice():
+    layer = gru()
+    return chain_of(layer, keras.layers.Dropout(0.5), layer)
+
+
 BROKEN = {
+    "dropout in evaluation": (
+        lambda: chain_of(gru(), keras.layers.Dropout(0.5), gru(), training=True),
+        "is called with training=True",
+    ),
+    "a state of its own": (
+        lambda: chain_of(gru(), gru(), initial_state=np.ones((2, 3), "float32")),
+        "is called with an initial_state",
+    ),
+    "a layer twice": (called_twice, "'gru.*' is called twice"),
+    "a subclass of dropout": (
+        lambda: chain_of(gru(), Twice(0.5), gru()),
+        "the Twice .* stands between",
+    ),
+    "a model inside": (
+        lambda: chain_of(chain_of(gru()), gru()),
+        "the Functional .* has recurrent layers inside",
+    ),
+    "a wrapper at the end": (
+        lambda: keras.Sequential(
+            [
+                *(keras.Input((5, 3)), gru(), keras.layers.Reshape((5, 3, 1))),
+                keras.layers.TimeDistributed(keras.layers.GRU(2, **UNDRAWN)),
+            ]
+        ),
+        "the TimeDistributed .* has recurrent layers inside",
+    ),
     "a dense layer between": (
         lambda: keras.Sequential(
             [

@@ -28,7 +28,7 @@ from recur.interop.keras.activations import ACTIVATIONS, OVER_UNITS
 from recur.interop.keras.layers import read_layer
 from recur.interop.keras.models import recurrent_layers
 from recur.interop.onnx.cells import OnnxGRU, OnnxLSTM
-from recur.types import Array, PyTree
+from recur.types import Activation, Array, PyTree
 
 FUNCTIONS = (*ACTIVATIONS.values(), *OVER_UNITS.values())
 KERAS = Holds("Keras", reset_after=(True, False), activations=FUNCTIONS)
@@ -60,7 +60,9 @@ def from_keras(layers: Any) -> tuple[Any, PyTree]:
     Raises:
       TypeError: If one is something else.
       ValueError: If one is not built, has options that are another function than our
-        cells, such as ``go_backwards=True``, or other layers stand between them.
+        cells, such as ``go_backwards=True``, or other layers stand between them; if a
+        model calls one twice, with ``training=True`` or from an ``initial_state``, or
+        has recurrent layers inside another layer too.
 
     Example:
       >>> import keras
@@ -84,8 +86,8 @@ def to_keras(cell: Any, params: PyTree, *, use_bias: bool = True) -> list[np.nda
     them ``reset_after`` and ``activation``, and be built.
 
     Args:
-      cell: An ``LSTM``, ``GRU`` or ``Elman``, or a ``Bidirectional`` or ``Stack`` of
-        these or of such.
+      cell: An ``LSTM``, ``GRU`` or ``Elman``, an ``OnnxLSTM`` or ``OnnxGRU`` with
+        functions of Keras, or a ``Bidirectional`` or ``Stack`` of these or of such.
       params: Params of ``cell``.
       use_bias: Whether the layers have biases; without, those of ``params`` must be
         zero.
@@ -119,19 +121,41 @@ def _all_weights(
     elif isinstance(cell, Stack):
         parts = layers_of(where, cell, params)
     else:
-        KERAS.check(where, _usual(cell), params)
+        KERAS.check(where, _usual(where, cell), params)
         return _weights(where, params, use_bias=use_bias)
     each = (_all_weights(where, *part, use_bias=use_bias) for part in parts)
     return list(chain.from_iterable(each))
 
 
-def _usual(cell: Any) -> Any:
+def _usual(where: str, cell: Any) -> Any:
     """The cell with the usual functions, whose weights are the same."""
     if isinstance(cell, OnnxGRU):
+        _check_functions(where, cell, cell.activations)
         return GRU(cell.hidden_size, reset_after=cell.reset_after)
     if isinstance(cell, OnnxLSTM):
+        gate, candidate, output = cell.activations
+        if output != candidate:
+            raise ValueError(
+                f"{where}: cell has one function for the candidate and another for the "
+                "cell's output; expected the same twice, as Keras has one activation "
+                "for both. Of the other formats, ONNX holds it."
+            )
+        _check_functions(where, cell, (gate, candidate))
         return LSTM(cell.hidden_size, peephole=cell.peephole, coupled=cell.coupled)
     return cell
+
+
+def _check_functions(
+    where: str, cell: Any, activations: tuple[Activation, ...]
+) -> None:
+    for activation in activations:
+        if activation not in ACTIVATIONS.values():
+            name = getattr(activation, "__name__", repr(activation))
+            raise ValueError(
+                f"{where}: cell is an {type(cell).__name__} with the activation "
+                f"{name}; expected {', '.join(ACTIVATIONS)}, those of Keras. If it is "
+                "the same function, say so by passing that of jax.nn."
+            )
 
 
 def _weights(where: str, params: Params, *, use_bias: bool) -> list[Array]:
