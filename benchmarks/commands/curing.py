@@ -16,6 +16,7 @@ from benchmarks.running.machine import environment
 from benchmarks.workload.cures import CURES
 from benchmarks.workload.digits import Digits
 from benchmarks.workload.lag_tasks import Adding, Copying, LagTask
+from recur._distribution import NAME
 
 ABOUT = """\
 Trains sixteen networks on tasks that need memory, with several seeds, and writes one
@@ -56,7 +57,7 @@ def execute(arguments: argparse.Namespace) -> int:
     cures = _cures(arguments.cures)
     budget = _budget(arguments)
     outcomes = load_outcomes(arguments.output)
-    facts = environment(("jax", "optax", "recur"), [], precision="highest")
+    facts = environment(("jax", "optax", NAME), [], precision="highest")
     facts = {n: facts[n] for n in ("processor", "cores", "versions", "commit")}
     tasks = [task for name in chosen for task in _tasks(name, arguments)]
     try:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.unrolled import Unrolled
+from recur._distribution import NAME
 
 
 class Entry(NamedTuple):
@@ -21,10 +22,8 @@ class Entry(NamedTuple):
 
 
 LIBRARIES = {
-    "recur": Entry("recur_roll", ("recur-jax",), "this library"),
-    "plain": Entry(
-        "plain_scan", ("recur-jax",), "jax.lax.scan of this library's steps"
-    ),
+    "recur": Entry("recur_roll", (NAME,), "this library"),
+    "plain": Entry("plain_scan", (NAME,), "jax.lax.scan of this library's steps"),
     "flax": Entry("flax_linen", ("flax",), "Flax Linen, nn.RNN"),
     "nnx": Entry("flax_nnx", ("flax",), "Flax NNX, nnx.RNN"),
     "haiku": Entry("dm_haiku", ("dm-haiku",), "Haiku, hk.dynamic_unroll"),
@@ -38,7 +37,7 @@ LIBRARIES = {
 """A further peer is one more row, and one more file beside this one."""
 
 CATALOGUE = LIBRARIES | {
-    "user": Entry("user_steps", ("recur-jax",), "steps written by hand, jax.lax.scan"),
+    "user": Entry("user_steps", (NAME,), "steps written by hand, jax.lax.scan"),
 }
 STEPPED = ("user", "flax", "haiku", "equinox")
 """Those whose steps :mod:`recur` can roll without knowing them."""

@@ -1,6 +1,7 @@
 """Gates counted, against gates computed from the weights in NumPy; and the picture."""
 
 import builtins
+import re
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import pytest
 from jax.ad_checkpoint import checkpoint_name
 
 import recur
+from recur._distribution import install
 from recur.diagnostics import (
     Diagnosis,
     Saturation,
@@ -140,5 +142,5 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch):
 
     found = diagnose(recur.Elman(3), squares, *network("elman")[1:])
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ImportError, match=r'pip install "recur\[train\]"'):
+    with pytest.raises(ImportError, match=re.escape(install("train"))):
         plot_diagnosis(found)

@@ -1,6 +1,7 @@
 """Which layers of a Keras model are recurrent, and in which order they come."""
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any
 
 from recur._checks import describe
@@ -96,8 +97,8 @@ def _check_call(where: str, layer: Any, arguments: Any) -> None:
     """Refuses arguments of a call that make the layer another function."""
     if arguments is None:
         return
-    given = dict(zip(("initial_state",), arguments.args[1:], strict=False))
-    given |= arguments.kwargs
+    bound = signature(layer.call).bind_partial(*arguments.args, **arguments.kwargs)
+    given = bound.arguments | bound.arguments.get("kwargs", {})
     if given.get("training"):
         raise ValueError(
             f"{where}: {layer.name!r} is called with training=True, so that it is "
