@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import AxisType
 
 from recur.types import Array, DTypeLike, PyTree
 
@@ -116,20 +117,26 @@ def matmul(x: Array, w: Any, compute_dtype: DTypeLike | None = None) -> Array:
 
 
 def merge_rows(x: Array) -> Array:
-    """Makes one axis of all but the last, unless an explicit mesh has them apart.
+    """Makes one axis of all but the last, unless a mesh may have them apart.
 
     Then the gradient of a weight contracts one axis: of several, XLA's CPU backend
-    would make a transposed copy first.
+    would make a transposed copy first. Rows of several devices it would gather.
 
     Example:
       >>> merge_rows(jnp.zeros((2, 3, 4))).shape
       (6, 4)
     """
-    apart = any(axes is not None for axes in jax.typeof(x).sharding.spec)
-    if x.ndim < 3 or apart:
+    if x.ndim < 3 or _on_several_devices(x):
         return x
     # Not -1: of nothing nobody could tell.
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+def _on_several_devices(x: Array) -> bool:
+    """Whether a mesh is known of an array; inside ``shard_map`` it is on one device."""
+    mesh = jax.typeof(x).sharding.mesh
+    axes = zip(mesh.axis_sizes, mesh.axis_types, strict=True)
+    return any(size > 1 and kind != AxisType.Manual for size, kind in axes)
 
 
 def matmul_transposed(
@@ -156,7 +163,7 @@ def add_bias(a: Array, b: Array) -> Array:
       >>> add_bias(jnp.zeros((2, 3)), jnp.ones(3)).shape
       (2, 3)
     """
-    return a + jnp.broadcast_to(b.astype(a.dtype), a.shape)
+    return a + _over_rows(b, a)
 
 
 def scale(a: Array, w: Array) -> Array:
@@ -166,7 +173,12 @@ def scale(a: Array, w: Array) -> Array:
       >>> scale(jnp.ones((2, 3)), jnp.ones(3)).shape
       (2, 3)
     """
-    return a * jnp.broadcast_to(w.astype(a.dtype), a.shape)
+    return a * _over_rows(w, a)
+
+
+def _over_rows(v: Array, a: Array) -> Array:
+    # What broadcast_to repeats is whole on every device, and so is its cotangent.
+    return jax.lax.expand_dims(v.astype(a.dtype), range(a.ndim - 1))
 
 
 def _operands(x: Array, w: Array, compute_dtype: DTypeLike | None) -> Any:

@@ -14,7 +14,10 @@ Part: TypeAlias = Callable[[PyTree, PyTree], tuple[PyTree, PyTree]]
 
 
 def split_batch(batch: PyTree, count: int, *, axis: int = 0) -> PyTree:
-    """Cuts the rows of a batch into microbatches, on a new first axis.
+    """Deals the rows of a batch out to microbatches, on a new first axis.
+
+    Microbatch ``i`` has the rows ``i, i + count, i + 2 count, …``: so each device of a
+    mesh, which has some rows that follow one another, keeps its own.
 
     Args:
       batch: Pytree of arrays, such as a carry ``[B, ...]`` or ``xs`` ``[T, B, ...]``.
@@ -47,8 +50,8 @@ def split_batch(batch: PyTree, count: int, *, axis: int = 0) -> PyTree:
                 f"axis {axis} that {count} divides. Choose another count or axis."
             )
         size = a.shape[axis] // count
-        shape = (*a.shape[:axis], count, size, *a.shape[axis + 1 :])
-        return jnp.moveaxis(a.reshape(shape), axis, 0)
+        shape = (*a.shape[:axis], size, count, *a.shape[axis + 1 :])
+        return jnp.moveaxis(a.reshape(shape), axis + 1, 0)
 
     return jax.tree.map(split, batch)
 

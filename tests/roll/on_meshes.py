@@ -3,6 +3,7 @@
 A process of its own, since the number of devices is fixed when JAX starts.
 """
 
+import re
 import sys
 from functools import partial
 
@@ -54,27 +55,42 @@ def loss(cell, flags, params, xs, mask):
     return jnp.sum(jnp.sin(ys), (0, 2))
 
 
+def value_and_grads(function, params, *inputs):
+    """Compiles, runs, and tells what the program costs too."""
+
+    def total(params, xs, mask):
+        return jnp.sum(function(params, xs, mask))
+
+    graded = jax.jit(jax.value_and_grad(total, (0, 1)))
+    program = graded.lower(params, *inputs).compile()
+    return jax.device_get(program(params, *inputs)), program
+
+
 def alone(function, params):
-    return jax.jit(jax.value_and_grad(lambda p: jnp.sum(function(p, XS, MASK))))(params)
+    return value_and_grads(function, params, XS, MASK)
 
 
 def in_shard_map(function, params):
     mesh = jax.make_mesh((4,), ("d",), axis_types=(AxisType.Auto,))
     specs = P(), P(None, "d"), P(None, "d")
     mapped = jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=P("d"))
-    return jax.jit(jax.value_and_grad(lambda p: jnp.sum(mapped(p, XS, MASK))))(params)
+    return value_and_grads(mapped, params, XS, MASK)
+
+
+def left_to_the_compiler(function, params):
+    return value_and_grads(function, *placed(AxisType.Auto, params)[1:])
 
 
 def with_explicit_axes(function, params):
-    mesh = jax.make_mesh((4,), ("d",), axis_types=(AxisType.Explicit,))
+    mesh, *given = placed(AxisType.Explicit, params)
     with jax.set_mesh(mesh):
-        place = partial(jax.device_put, device=NamedSharding(mesh, P(None, "d")))
-        xs, mask = place(XS), place(MASK)
+        return value_and_grads(function, *given)
 
-        def total(params):
-            return jnp.sum(function(params, xs, mask))
 
-        return jax.jit(jax.value_and_grad(total))(params)
+def placed(kind, params):
+    mesh = jax.make_mesh((4,), ("d",), axis_types=(kind,))
+    everywhere, rows = (NamedSharding(mesh, P(*axes)) for axes in ((), (None, "d")))
+    return mesh, *jax.device_put((params, XS, MASK), (everywhere, rows, rows))
 
 
 def with_given_carry(cell, flags, params, xs, mask):
@@ -90,6 +106,7 @@ def with_given_carry(cell, flags, params, xs, mask):
 
 WAYS = {
     "shard_map": (in_shard_map, loss),
+    "left to the compiler": (left_to_the_compiler, loss),
     "explicit": (with_explicit_axes, with_given_carry),
 }
 
@@ -98,14 +115,28 @@ def differences(name, flags):
     """Tells in which way of rolling one cell differs from alone."""
     cell, names = CELLS[name], FLAGS[flags]
     params = cell.init(jax.random.key(0), H)
-    expected = jax.device_get(alone(partial(loss, cell, names), params))
+    expected, whole = alone(partial(loss, cell, names), params)
     close = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
-    for way, (run, batch_axes_only) in WAYS.items():
+    for way, (run, function) in WAYS.items():
         try:
-            found = run(partial(batch_axes_only, cell, names), params)
-            jax.tree.map(close, jax.device_get(found), expected)
+            found, program = run(partial(function, cell, names), params)
+            jax.tree.map(close, found, expected)
+            check_rows_stay(program)
+            if way != "shard_map":  # Chunks of fewer rows are of more steps there.
+                share = flops(program) / flops(whole)
+                assert share < 0.3, share
         except Exception as error:
             yield f"{name}, {flags}, {way}: {error!r:.300}"
+
+
+def check_rows_stay(program):
+    moved = re.findall(r"= (\S+ (?:all-gather|all-to-all)\()", program.as_text())
+    assert not moved, moved
+
+
+def flops(program):
+    """Of one device."""
+    return program.cost_analysis()["flops"]
 
 
 def main():
