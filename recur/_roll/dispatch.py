@@ -1,120 +1,96 @@
-"""Whether and how a step is taken apart."""
+"""Which ways there are to roll a step, and which of them takes one."""
 
-import math
-from collections.abc import Callable
-from types import FunctionType, MethodType
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
-import jax
+from recur._roll.chunked.roller import chunked
+from recur._roll.composed import composed
+from recur._roll.notes import take_note
+from recur._roll.plain_scan import plain_scan
+from recur._roll.roller import Ready, Roll, Roller
 
-from recur._jaxpr.interpret import traced
-from recur._jaxpr.partition import Product, StepPartition, partition_step
-from recur._roll.chunked.emitted import EmittedRule
-from recur._roll.chunked.rule import StepRule
-from recur._roll.chunked.traced_rule import TracedRule
-from recur._roll.steps import EmitCarry
-from recur.types import PyTree, Step
+Implementation: TypeAlias = str | tuple[str, ...]
+"""The name of a roller, ``"auto"``, or names of which the first that can is taken."""
 
-Implementation = Literal["auto", "chunked", "scan"]
-IMPLEMENTATIONS = ("auto", "chunked", "scan")
-
-ROWS = 2**6
-"""The most rows for which taking a foreign step apart was quicker than the plain scan,
-which loses most of its time in writing gradients of weights at every step."""
-
-DEPTH = 2
-"""Entries that a product sums over, for each row, from which it was."""
+ROLLERS: dict[str, Roller] = {
+    "composed": composed,
+    "chunked": chunked,
+    "scan": plain_scan,
+}
+AUTO = ["composed", "chunked", "scan"]
+"""The order in which they are asked if the user names none; the last takes any step."""
 
 
-_RULES: dict[Any, Callable[..., StepRule | None]] = {}
-
-
-def register_rule(owner: Any, rule: Callable[..., StepRule | None]) -> None:
-    """Tells the roll how a step is taken apart.
-
-    A table says so and no attribute, of which a user's object may have one that means
-    something else.
+def register_roller(name: str, roller: Roller, *, before: str | None = None) -> None:
+    """Adds a way to roll, which ``implementation=name`` asks for.
 
     Args:
-      owner: A function, or a class of cells.
-      rule: ``(params, carry) -> rule`` for a function, ``(cell, params, carry)`` for
-        the ``step`` of a cell; ``None`` where they do not fit.
+      name: A new one.
+      roller: See :data:`recur._roll.roller.Roller`.
+      before: The roller before which ``"auto"`` asks this one; by default never.
+
+    Raises:
+      ValueError: If there is one of this name, as rolls by it are compiled already.
     """
-    _RULES[owner] = rule
+    if name in ROLLERS or name == "auto":
+        raise ValueError(f"register_roller: {name!r} exists; expected a new name.")
+    if before is not None:
+        AUTO.insert(AUTO.index(before), name)
+    ROLLERS[name] = roller
 
 
 def check_implementation(where: str, implementation: Any) -> None:
     """Refuses a name that is not known."""
-    if not isinstance(implementation, str) or implementation not in IMPLEMENTATIONS:
-        raise ValueError(
-            f"{where}: implementation is {implementation!r}; expected one of "
-            f"{', '.join(map(repr, IMPLEMENTATIONS))}. Leave it out for the quickest."
-        )
+    several = isinstance(implementation, tuple) and implementation
+    names = implementation if several else (implementation,)
+    known = [*ROLLERS] if several else ["auto", *ROLLERS]
+    for name in names:
+        if not isinstance(name, str) or name not in known:
+            raise ValueError(
+                f"{where}: implementation is {implementation!r}; expected one of "
+                f"{', '.join(map(repr, ('auto', *ROLLERS)))}, or a tuple of some, of "
+                "which the first that can is taken. Leave it out for the quickest."
+            )
 
 
-def resolve_rule(
-    step: Step,
-    whole: Step,
-    params: PyTree,
-    carry: PyTree,
-    x: PyTree,
-    *,
-    where_it_pays: bool,
-) -> tuple[StepRule | None, Step, str]:
-    """Takes a step apart as its author says, or as its equations allow.
+def rollers_of(implementation: Implementation) -> tuple[str, ...]:
+    """Lists the rollers to ask, in order.
+
+    Example:
+      >>> rollers_of("auto"), rollers_of("scan")
+      (('composed', 'chunked', 'scan'), ('scan',))
+    """
+    if implementation == "auto":
+        return tuple(AUTO)
+    return implementation if isinstance(implementation, tuple) else (implementation,)
+
+
+def choose(where: str, roll: Roll, names: Sequence[str], *, pays: bool) -> Ready:
+    """Asks one roller after the other, and notes what they say.
 
     Args:
-      step: What the user gave.
-      whole: The same with all checks, which takes ``x``.
-      params: Its params.
-      carry: Its carry.
-      x: Shapes of one input.
-      where_it_pays: Whether not to do what is possible but slower.
+      where: Whom an error is from.
+      roll: What is to be rolled.
+      names: Of the rollers.
+      pays: Whether they decline what they can do but others do quicker.
 
     Returns:
-      The rule, or ``None`` where the plain scan is the better way or the only one;
-      ``whole``, traced if it had to be; and why there is no rule, empty if there is.
+      What the first that can made of it.
+
+    Raises:
+      ValueError: If none can.
     """
-    own = _own(step, params, carry)
-    if own is not None:
-        jax.eval_shape(whole, params, carry, x)  # Refuses what does not fit.
-        return own, whole, ""
-    whole = traced(whole, params, carry, x)
-    found = partition_step(whole, params, carry, x)
-    if isinstance(found, str):
-        return None, whole, found
-    if where_it_pays and not _pays(found):
-        return None, whole, "of so many rows the plain scan is faster"
-    return TracedRule(found), whole, ""
-
-
-def _own(step: Any, params: PyTree, carry: PyTree) -> StepRule | None:
-    if isinstance(step, EmitCarry):
-        inner = _own(step.advance, params, carry)
-        return None if inner is None else EmittedRule(inner)
-    if isinstance(step, FunctionType):
-        rule = _RULES.get(step)
-        return None if rule is None else rule(params, carry)
-    cell = step.__self__ if isinstance(step, MethodType) else None
-    owner = next((c for c in type(cell).__mro__ if c in _RULES), None)
-    # A subclass that overrides `step` must not inherit the parent's rule.
-    if owner is None or step.__func__ is not vars(owner)["step"]:
-        return None
-    return _RULES[owner](cell, params, carry)
-
-
-def _pays(found: StepPartition) -> bool:
-    return all(_rows(p) <= min(ROWS, _depth(p) // DEPTH) for p in found.products)
-
-
-def _depth(product: Product) -> int:
-    axes = product.eqn.params["dimension_numbers"][0][product.weight]
-    shape = product.eqn.invars[product.weight].aval.shape
-    return math.prod(shape[axis] for axis in axes)
-
-
-def _rows(product: Product) -> int:
-    operand = 1 - product.weight
-    axes = product.eqn.params["dimension_numbers"][0][operand]
-    shape = product.eqn.invars[operand].aval.shape
-    return math.prod(n for axis, n in enumerate(shape) if axis not in axes)
+    reasons = []
+    for name in names if roll.plan.length else ("scan",):  # There all are the same.
+        ready = ROLLERS[name](roll, where_it_pays=pays)
+        if isinstance(ready, Ready):
+            why = "; ".join(reasons) or ("" if pays else "asked for")
+            if ready.form:
+                take_note(roll.step, name, ready.form, why)
+            return ready
+        reasons += [f"not {name}: {ready}"] if ready else []
+    raise ValueError(
+        f"{where}: implementation is {' or '.join(map(repr, names))} and cannot take "
+        f"this step ({'; '.join(reasons)}); expected one that can. Leave it out, or "
+        f"pass {(*names, 'scan')}, as the plain scan takes any."
+    )

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jax
+
 from recur._arguments import check_functions
+from recur._roll.composed import Composed, Part
 from recur._roll.remat import Memory
 from recur._roll.steps import StepTransform, step_of
 from recur._roll.unroll import unroll
@@ -67,8 +70,23 @@ def unroll_loss(
 
 
 @dataclass(frozen=True)
-class _LossStep(StepTransform):
+class _LossStep(StepTransform, Composed):
     loss_fn: Callable[[PyTree, PyTree], Array]
+    by_segment = True
+
+    def parts(self, params: PyTree, carry: PyTree) -> list[Part]:
+        return [Part(self.inner, params, carry)]
+
+    def join(self, carries: list[PyTree]) -> PyTree:
+        return carries[0]
+
+    def enter_all(self, params: PyTree, xs: tuple[PyTree, PyTree]) -> PyTree:
+        return xs[0]
+
+    def act_on_all(
+        self, params: PyTree, xs: tuple[PyTree, PyTree], ys: PyTree
+    ) -> PyTree:
+        return jax.vmap(self.loss_fn)(ys, xs[1])
 
     def __call__(
         self, params: PyTree, carry: PyTree, inputs: tuple[PyTree, PyTree]

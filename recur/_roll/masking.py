@@ -160,14 +160,19 @@ def apply_masks(flags: Flags, starts: Starts, *, reverse: bool) -> Callable:
         if reset is not None and reverse:
             new = tree_where(reset, anew, new)
         if valid is not None:
-            _check_outputs(valid, y)
+            check_outputs(valid, y)
             new, y = tree_where(valid, new, carry), tree_where(valid, y, None)
         return new, y, *rest
 
     return masked_step
 
 
-def _check_outputs(valid: Array, y: PyTree) -> None:
+def check_outputs(valid: Array, y: PyTree) -> None:
+    """Refuses outputs without the batch axes of the flags.
+
+    Example:
+      >>> check_outputs(jnp.ones(3, bool), jnp.ones((3, 4)))
+    """
     for path, leaf in jax.tree.leaves_with_path(y):
         if jnp.shape(leaf)[: valid.ndim] != valid.shape:
             raise ValueError(

@@ -9,10 +9,10 @@ class Note(NamedTuple):
 
     Args:
       step: What is rolled, in short.
-      roller: ``"chunked"`` or ``"scan"``.
+      roller: Its name, such as ``"chunked"`` or ``"scan"``.
       form: Of the step: the rule of its author, one traced from its equations, or the
         step as it is.
-      reason: Why not in chunks; empty if it is.
+      reason: Why not by the rollers that were asked before; empty if none was.
     """
 
     step: str
@@ -29,14 +29,11 @@ def taking_notes() -> bool:
     return _notes.get() is not None
 
 
-def take_note(step: Any, rule: Any, reason: str) -> None:
+def take_note(step: Any, roller: str, form: str, reason: str) -> None:
     """Writes down what was decided, if somebody asks."""
     notes = _notes.get()
-    if notes is None:
-        return
-    roller = "scan" if rule is None else "chunked"
-    form = "the step as it is" if rule is None else _form(rule)
-    notes.append(Note(_short(step), roller, form, reason))
+    if notes is not None:
+        notes.append(Note(_short(step), roller, form, reason))
 
 
 def notes_of(function: Any, *args: Any) -> list[Note]:
@@ -47,11 +44,6 @@ def notes_of(function: Any, *args: Any) -> list[Note]:
         return _notes.get() or []
     finally:
         _notes.reset(token)
-
-
-def _form(rule: Any) -> str:
-    name = type(getattr(rule, "inner", rule)).__name__
-    return "a rule traced from its equations" if name == "TracedRule" else f"its {name}"
 
 
 def _short(step: Any) -> str:

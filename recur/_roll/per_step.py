@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from recur import _checks as checks
 from recur._portable import portable
 from recur._roll.padding import fill_invalid
-from recur.types import Array, PyTree
+from recur.types import Array, PyTree, Step
 
 
 @portable
@@ -52,6 +52,32 @@ def split_series(params: PyTree) -> tuple[list[PyTree], Callable]:
         return structure.unflatten([next(place) for place in places])
 
     return series, at
+
+
+def with_values(params: PyTree, xs: PyTree) -> PyTree:
+    """Pairs inputs with the series in params, if there are any.
+
+    Example:
+      >>> with_values((1, Series(2)), 3), with_values((1, 2), 3)
+      ((3, [2]), 3)
+    """
+    values, _ = split_series(params)
+    return (xs, values) if values else xs
+
+
+def with_slices(step: Step, series: Callable) -> Step:
+    """Makes a step that takes ``(x, slices)`` and the constant params.
+
+    Args:
+      step: Takes ``x`` and all params.
+      series: What :func:`split_series` gives to put slices into their places.
+    """
+
+    def sliced(rest: PyTree, carry: PyTree, inputs: PyTree) -> tuple[PyTree, PyTree]:
+        x, slices = inputs
+        return step(series(slices, rest), carry, x)
+
+    return sliced
 
 
 def fill_series(valid: Array | None, params: PyTree, *, reverse: bool) -> PyTree:

@@ -7,21 +7,23 @@ import jax
 
 from recur import _arguments as arguments
 from recur import _checks as checks
-from recur._portable import is_symbolic, known_sizes
-from recur._roll.chunked import tuning
-from recur._roll.chunked.rule import StepRule
-from recur._roll.chunked.scan import ChunkPlan, chunked_roll
-from recur._roll.dispatch import Implementation, check_implementation, resolve_rule
+from recur._portable import known_sizes
+from recur._roll.chunked.tuning import chunk_steps
+from recur._roll.dispatch import (
+    Implementation,
+    check_implementation,
+    choose,
+    rollers_of,
+)
 from recur._roll.first_carry import first_carries
 from recur._roll.identity import Programs
-from recur._roll.masking import Flags, Starts, apply_masks, fill_inputs, make_flags
-from recur._roll.notes import take_note
+from recur._roll.masking import Flags, fill_inputs, make_flags
 from recur._roll.outputs import InvalidYs, check_invalid_ys, hold_outputs
-from recur._roll.per_step import check_series, constant, fill_series, split_series
+from recur._roll.per_step import check_series, fill_series
 from recur._roll.remat import Memory, segment_steps, through_segments
-from recur._roll.steps import checked_step, rolls_itself, step_of
+from recur._roll.roller import RollPlan, make_roll
+from recur._roll.steps import rolls_itself, step_of
 from recur._roll.time_axis import num_steps, swap_time_batch
-from recur._roll.varying import vary_as_step
 from recur.types import Array, Cell, PyTree, Step
 
 
@@ -91,8 +93,9 @@ def unroll(
         for those of the last valid step before it on the walk, zero if there is none.
       implementation: ``"scan"`` is the plain ``jax.lax.scan`` of the step;
         ``"chunked"`` does for many steps at once whatever does not need the carry, and
-        differentiates the rest with a leaner rule, wherever a step can be taken apart
-        so; ``"auto"`` does that where it is quicker. Equal to rounding, in all modes.
+        differentiates the rest with a leaner rule, which asks for a step that can be
+        taken apart so; ``"auto"`` does that where it is quicker. Of a tuple of names
+        the first that can is taken. Equal to rounding, in all modes.
       scan_unroll: Steps in one iteration of the plain scan; same result.
 
     Returns:
@@ -104,7 +107,7 @@ def unroll(
         a shape or a dtype of its carry, or a flag is of another dtype.
       ValueError: If the leaves of ``xs`` differ in ``T``, or ``T`` is not known, or
         flags and batch axes do not fit, or a length is below 0 or above ``T``, or
-        ``invalid_ys`` or ``implementation`` is not known.
+        ``invalid_ys`` or ``implementation`` is not known or cannot take the step.
 
     Example:
       >>> running_sum = lambda params, carry, x: (carry + x, carry + x)
@@ -154,8 +157,10 @@ def _roll_step(
     mask: Any,
     reset: Any,
     reset_carry: PyTree,
+    reverse: bool,
     time_major: bool,
-    **options: Any,
+    implementation: Implementation,
+    scan_unroll: int,
 ) -> tuple[PyTree, PyTree]:
     advance = step_of("unroll", step)
     length = num_steps("unroll", xs, length, time_major=time_major)
@@ -164,11 +169,10 @@ def _roll_step(
     flags |= {"reset_carry": reset_carry, "time_major": time_major}
     seen, anew = make_flags("unroll", carry, xs, length, **flags)
     segment = segment_steps("unroll", memory, length)
-    options |= {"length": length, "segment": segment, "time_major": time_major}
-    if not known_sizes(carry, xs):
-        options["implementation"] = "scan"  # Chunks are cut by numbers.
-    chunked = options["implementation"] != "scan"
-    options["chunk"] = tuning.chunk_steps(carry, length) if chunked else 0
+    chunk = chunk_steps(carry, length) if known_sizes(carry, xs) else 0
+    options: dict[str, Any] = {"time_major": time_major}
+    options["plan"] = RollPlan(length, reverse, segment, chunk, scan_unroll)
+    options |= {"names": rollers_of(implementation), "pays": implementation == "auto"}
     return _compiled_roll(advance, params, carry, xs, seen, anew, **options)
 
 
@@ -180,106 +184,31 @@ def _roll(
     flags: Flags,
     anew: PyTree,
     *,
-    length: int,
-    reverse: bool,
+    plan: RollPlan,
+    names: tuple[str, ...],
+    pays: bool,
     time_major: bool,
-    segment: int | None,
-    implementation: Implementation,
-    chunk: int,
-    scan_unroll: int,
 ) -> tuple[PyTree, PyTree]:
     xs = xs if time_major else swap_time_batch(xs)
-    xs, starts = fill_inputs(flags, anew, carry, xs, reverse=reverse)
-    params = fill_series(flags.valid, params, reverse=reverse)
-    rest, xs, whole = _with_series(checked_step("unroll", step), params, xs)
-    rule, x, reason = None, _one_input(xs, length), "asked for"
-    carry = vary_as_step(whole, rest, carry, x)
-    if implementation != "scan" and length:
-        given = step if rest is params else whole
-        where_it_pays = implementation == "auto"
-        rule, whole, reason = resolve_rule(
-            given, whole, rest, carry, x, where_it_pays=where_it_pays
+    xs, starts = fill_inputs(flags, anew, carry, xs, reverse=plan.reverse)
+    params = fill_series(flags.valid, params, reverse=plan.reverse)
+    one = partial(choose, "unroll", names=names, pays=pays)
+    roll = make_roll(step, params, carry, xs, flags, starts, plan, one)
+    ready = one(roll)
+    inputs = roll.xs, flags
+    if plan.segment is None:
+        carry, ys = ready.segment(roll.carry, inputs, length=plan.length)
+    else:
+        walk: dict[str, Any] = {"length": plan.length, "reverse": plan.reverse}
+        again = jax.checkpoint, ready.segment
+        carry, ys = through_segments(
+            *again, roll.carry, inputs, steps=plan.segment, **walk
         )
-    take_note(step, rule, reason if length else "there are no steps")
-    if rule is None:
-        function = partial(_scan, whole, rest, starts, reverse, scan_unroll)
-    else:
-        function = partial(_chunked, rule, rest, starts, reverse, chunk)
-    if segment is None:
-        carry, ys = function(carry, (xs, flags), length=length)
-    else:
-        walk = {"length": length, "steps": segment, "reverse": reverse}
-        again = jax.checkpoint, function
-        carry, ys = through_segments(*again, carry, (xs, flags), **walk)
     return carry, ys if time_major else swap_time_batch(ys)
 
 
-def _scan(
-    step: Step,
-    params: PyTree,
-    starts: Starts,
-    reverse: bool,
-    scan_unroll: int,
-    carry: PyTree,
-    inputs: tuple[PyTree, Flags],
-    *,
-    length: int,
-) -> tuple[PyTree, PyTree]:
-
-    def body(carry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
-        x, flags = inputs
-        masked_step = apply_masks(flags, starts, reverse=reverse)
-        return masked_step(lambda start: step(params, start, x), carry)
-
-    # Of a length that is a symbol it can be told by the leaves only.
-    told = None if is_symbolic(length) and jax.tree.leaves(inputs) else length
-    options = {"length": told, "reverse": reverse, "unroll": scan_unroll}
-    return jax.lax.scan(body, carry, inputs, **options)
-
-
-def _chunked(
-    rule: StepRule,
-    params: PyTree,
-    starts: Starts,
-    reverse: bool,
-    chunk: int,
-    carry: PyTree,
-    inputs: tuple[PyTree, Flags],
-    *,
-    length: int,
-) -> tuple[PyTree, PyTree]:
-    steps = tuning.made_steps(chunk, rule.made)
-    walk = ChunkPlan(length, tuning.even_steps(length, steps), reverse)
-    return chunked_roll(rule, params, carry, *inputs, starts, walk)
-
-
-def _with_series(step: Step, params: PyTree, xs: PyTree) -> tuple[PyTree, PyTree, Step]:
-    """Hands the slices of series to each step as part of its input."""
-    series, at = split_series(params)
-    if not series:
-        return params, xs, step
-
-    def with_slices(rest: PyTree, carry: PyTree, x: Any) -> tuple[PyTree, PyTree]:
-        x, slices = x
-        return step(at(slices, rest), carry, x)
-
-    return constant(params), (xs, series), with_slices
-
-
-def _one_input(xs: PyTree, length: int) -> PyTree:
-    if not length:
-        return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), xs)
-    return jax.eval_shape(lambda xs: jax.tree.map(lambda a: a[0], xs), xs)
-
-
 # Compiled here so that a second eager call traces nothing.
-_compiled_roll = Programs(
-    _roll,
-    static=(
-        *("length", "reverse", "time_major", "segment"),
-        *("implementation", "chunk", "scan_unroll"),
-    ),
-)
+_compiled_roll = Programs(_roll, static=("plan", "names", "pays", "time_major"))
 
 
 __all__ = ["unroll"]

@@ -11,8 +11,8 @@ from recur import _checks as checks
 from recur._arguments import check_bools
 from recur._ops.matmul import add_bias, matmul
 from recur._portable import portable
+from recur._roll.chunked.resolve import register_rule
 from recur._roll.chunked.rule import StepRule
-from recur._roll.dispatch import register_rule
 from recur.cells.base import (
     Specification,
     check_fit,

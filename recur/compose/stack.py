@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from recur import _checks as checks
+from recur._roll.composed import Composed, Part
 from recur._roll.steps import check_step, needs_whole, step_of
 from recur._roll.unroll import unroll
 from recur.compose.masks import Masked, Sizes, draw
@@ -13,7 +14,7 @@ from recur.types import Array, Layer, PyTree
 
 
 @dataclass(frozen=True)
-class Stack(Masked, Layer):
+class Stack(Masked, Layer, Composed):
     r"""A cell made of cells: the output of each is the input of the next.
 
     .. math::
@@ -105,6 +106,17 @@ class Stack(Masked, Layer):
             new_carry.append(s)
         return tuple(new_carry), x
 
+    def parts(
+        self, params: tuple[PyTree, ...], carry: tuple[PyTree, ...]
+    ) -> list[Part]:
+        """Lists the layers, from the bottom up."""
+        self._check(params, carry)
+        return [*map(Part, self.cells, params, carry)]
+
+    def join(self, carries: list[PyTree]) -> tuple[PyTree, ...]:
+        """Makes the carry, one entry a layer."""
+        return tuple(carries)
+
     def unroll(
         self,
         params: tuple[PyTree, ...],
@@ -114,7 +126,7 @@ class Stack(Masked, Layer):
         reset_carry: tuple[PyTree, ...] | None = None,
         **time: Any,
     ) -> tuple[tuple[PyTree, ...], PyTree]:
-        """Rolls layer after layer, or all at once where that takes less memory."""
+        """Rolls layer after layer: the whole sequence, or under remat a segment."""
         whole = time.get("memory", "full") == "full"
         if not whole and not self.needs_whole:
             return unroll(self.step, params, carry, xs, reset_carry=reset_carry, **time)

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 
 from recur import _checks as checks
+from recur._roll.composed import Composed, Part
 from recur._roll.masking import valid_steps
 from recur._roll.padding import map_valid
 from recur._roll.per_step import check_series, split_series
@@ -18,7 +19,7 @@ from recur.types import Array, Cell, Layer, PyTree
 
 
 @dataclass(frozen=True)
-class Around(Masked, Layer):
+class Around(Masked, Layer, Composed):
     """A cell around a cell, which acts on inputs and outputs at every step.
 
     Its roll is that of the cell inside, so that this keeps its own way to roll, and
@@ -79,12 +80,24 @@ class Around(Masked, Layer):
         carry, y = self.cell.step(self.inside(params), carry, entering)
         return carry, self.act(params, x, y)
 
+    def parts(self, params: PyTree, carry: PyTree) -> list[Part]:
+        """Lists the cell inside."""
+        return [Part(self.cell, self.inside(params), carry)]
+
+    def join(self, carries: list[PyTree]) -> PyTree:
+        """Gives the carry of the cell inside."""
+        return carries[0]
+
+    def enter_all(self, params: PyTree, xs: PyTree) -> PyTree:
+        """Makes what enters the cell inside, of all steps on the first axis."""
+        return self.enter(params, xs, 0)
+
     def unroll(
         self, params: PyTree, carry: PyTree, xs: PyTree, **time: Any
     ) -> tuple[PyTree, PyTree]:
         """Rolls the cell inside; see :func:`recur.unroll` for the arguments."""
         if not self.needs_whole and time.get("memory", "full") != "full":
-            # Of all outputs only those of a segment may exist.
+            # Of all outputs only those of a segment may exist: part by part there.
             return unroll(self.step, params, carry, xs, **time)
         time_major = time.get("time_major", True)
         steps = num_steps("unroll", xs, time.get("length"), time_major=time_major)

@@ -8,8 +8,10 @@ import recur
 from benchmarks.peers.user_steps import STEPS
 from recur._jaxpr.fold_factors import fold_factors
 from recur._roll.chunked.forward import residual_outputs
-from recur._roll.dispatch import resolve_rule
+from recur._roll.chunked.resolve import resolve_rule
 from recur._roll.masking import Flags, Starts
+from recur._roll.plain_scan import plain_scan
+from recur._roll.roller import RollPlan, make_roll
 from tests.support.draw import assert_close, random_like
 
 B, N, H = 3, 4, 5
@@ -78,9 +80,10 @@ def test_a_value_is_kept_once(name, kept):
     cell = recur.LSTM(H) if name == "lstm" else recur.GRU(H, reset_after=False)
     params, carry = cell.init(jax.random.key(0), N), cell.init_carry((B,))
     xs = jnp.zeros((2, B, N))
-    rule, *_ = resolve_rule(
-        STEPS[name], STEPS[name], params, carry, xs[0], where_it_pays=False
-    )
-    weights, inputs = rule.prepare(params), (xs, Flags(None, None))
-    values = residual_outputs(rule, weights, Starts(None, None), False, carry, inputs)
+    step, flags, starts = STEPS[name], Flags(None, None), Starts(None, None)
+    plan = RollPlan(2, reverse=False, segment=None, chunk=2, scan_unroll=1)
+    roll = make_roll(step, params, carry, xs, flags, starts, plan, plain_scan)
+    rule = resolve_rule(roll, where_it_pays=False)
+    weights, inputs = rule.prepare(params), (xs, flags)
+    values = residual_outputs(rule, weights, starts, False, carry, inputs)
     assert len(values.once) == kept

@@ -183,7 +183,8 @@ def test_steps_equal_the_loop_in_value_and_gradient(name):
     assert isinstance(found(step), StepPartition) == (name in SEPARATE)
     assert is_separable(traced(step)) == (name in SEPARATE)
     args = {k: PARAMS[k] for k in "wvbcH"}, CARRY, {k: XS[k] for k in "xs"}
-    ours = weighted(lambda *a: recur.unroll(step, *a, implementation="chunked"))
+    ways = ("chunked", "scan")
+    ours = weighted(lambda *a: recur.unroll(step, *a, implementation=ways))
     assert_close(*map(real, (ours(*args), weighted(by_loop(step))(*args))))
 
 
@@ -193,7 +194,7 @@ def test_what_is_mapped_by_a_rule_of_its_own_is_not_mapped():
 
     assert "may not do at once" in found(step)
     assert_close(
-        recur.unroll(step, PARAMS, CARRY, XS, implementation="chunked"),
+        recur.unroll(step, PARAMS, CARRY, XS, implementation=("chunked", "scan")),
         by_loop(step)(PARAMS, CARRY, XS),
     )
 

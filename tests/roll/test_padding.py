@@ -56,7 +56,7 @@ def rolled(roll, params, carry, xs, *, mask, reset, anew, reverse):
 
 ROLLS = {
     "scan": partial(recur.unroll, implementation="scan"),
-    "chunked": partial(recur.unroll, implementation="chunked"),
+    "chunked": partial(recur.unroll, implementation=("chunked", "scan")),
     "remat": partial(recur.unroll, memory=2),
     "loop": recur.static_unroll,
 }

@@ -239,7 +239,7 @@ def test_a_carry_without_batch_axes_cannot_be_held():
         recur.unroll(step, None, jnp.int32(0), XS, seq_lengths=[1, 2])
 
 
-@pytest.mark.parametrize("implementation", ["chunked", "scan"])
+@pytest.mark.parametrize("implementation", [("chunked", "scan"), "scan"], ids=str)
 def test_an_output_for_all_rows_cannot_be_zero_for_some(implementation):
     step = lambda params, carry, x: (x[:, :4] @ params + carry, {"sum": carry.sum()})
     for roll_it in (recur.unroll, recur.static_unroll):

@@ -9,8 +9,7 @@ import pytest
 from flax import linen as nn
 
 import recur
-from recur._roll import dispatch
-from recur._roll.chunked import tuning
+from recur._roll.chunked import resolve, tuning
 from recur._roll.chunked.traced_rule import TracedRule
 from tests.support.draw import assert_close, quickly, random_like, weigh
 
@@ -106,7 +105,7 @@ STEPS = {
 }
 
 
-def losses(step, xs, **options):
+def losses(step, xs, *, chunked="chunked", **options):
     def loss(implementation):
         def of(params, carry):
             options["implementation"] = implementation
@@ -115,7 +114,7 @@ def losses(step, xs, **options):
 
         return of
 
-    return loss("chunked"), loss("scan")
+    return loss(chunked), loss("scan")
 
 
 def assert_equal_losses(step, params, carry, xs, **options):
@@ -135,7 +134,7 @@ def taken_apart(monkeypatch):
         count.append(dissection)
         return TracedRule(dissection)
 
-    monkeypatch.setattr(dispatch, "TracedRule", counted)
+    monkeypatch.setattr(resolve, "TracedRule", counted)
     return count
 
 
@@ -251,9 +250,10 @@ reversed_only.defvjp(lambda h: (h, None), lambda _, dh: (2.0 * dh,))
 )
 def test_others_are_scanned(step, carry, taken_apart):
     (p,), xs = drawn((H, H)), random_like(9, jnp.zeros((T, B, H)))
-    chunked, plain = losses(step, xs)
-    grads = [jax.grad(loss)(p, carry) for loss in (chunked, plain)]
-    assert_close(*grads)
+    both = losses(step, xs, chunked=("chunked", "scan"))
+    assert_close(*(jax.grad(loss)(p, carry) for loss in both))
+    with pytest.raises(ValueError, match="'chunked' and cannot take this step"):
+        losses(step, xs)[0](p, carry)
     assert not taken_apart
 
 

@@ -1,0 +1,94 @@
+"""Whether and how a step is taken apart."""
+
+import math
+from collections.abc import Callable
+from types import FunctionType, MethodType
+from typing import Any
+
+import jax
+
+from recur._jaxpr.partition import Product, StepPartition, partition_step
+from recur._roll.chunked.emitted import EmittedRule
+from recur._roll.chunked.rule import StepRule
+from recur._roll.chunked.traced_rule import TracedRule
+from recur._roll.roller import Roll
+from recur._roll.steps import EmitCarry
+from recur.types import PyTree
+
+ROWS = 2**6
+"""The most rows for which taking a foreign step apart was quicker than the plain scan,
+which loses most of its time in writing gradients of weights at every step."""
+
+DEPTH = 2
+"""Entries that a product sums over, for each row, from which it was."""
+
+
+_RULES: dict[Any, Callable[..., StepRule | None]] = {}
+
+
+def register_rule(owner: Any, rule: Callable[..., StepRule | None]) -> None:
+    """Tells the roll how a step is taken apart.
+
+    A table says so and no attribute, of which a user's object may have one that means
+    something else.
+
+    Args:
+      owner: A function, or a class of cells.
+      rule: ``(params, carry) -> rule`` for a function, ``(cell, params, carry)`` for
+        the ``step`` of a cell; ``None`` where they do not fit.
+    """
+    _RULES[owner] = rule
+
+
+def resolve_rule(roll: Roll, *, where_it_pays: bool) -> StepRule | str:
+    """Takes a step apart as its author says, or as its equations allow.
+
+    Args:
+      roll: Of the step.
+      where_it_pays: Whether not to do what is possible but slower.
+
+    Returns:
+      The rule, or the reason why there is none.
+    """
+    own = None if roll.series else _own(roll.step, roll.params, roll.carry)
+    if own is not None:  # Refuses what does not fit.
+        jax.eval_shape(roll.whole, roll.params, roll.carry, roll.x)
+        return own
+    found = partition_step(roll.traced, roll.params, roll.carry, roll.x)
+    if isinstance(found, str):
+        return found
+    if where_it_pays and not _pays(found):
+        return "of so many rows the plain scan is faster"
+    return TracedRule(found)
+
+
+def _own(step: Any, params: PyTree, carry: PyTree) -> StepRule | None:
+    if isinstance(step, EmitCarry):
+        inner = _own(step.advance, params, carry)
+        return None if inner is None else EmittedRule(inner)
+    if isinstance(step, FunctionType):
+        rule = _RULES.get(step)
+        return None if rule is None else rule(params, carry)
+    cell = step.__self__ if isinstance(step, MethodType) else None
+    owner = next((c for c in type(cell).__mro__ if c in _RULES), None)
+    # A subclass that overrides `step` must not inherit the parent's rule.
+    if owner is None or step.__func__ is not vars(owner)["step"]:
+        return None
+    return _RULES[owner](cell, params, carry)
+
+
+def _pays(found: StepPartition) -> bool:
+    return all(_rows(p) <= min(ROWS, _depth(p) // DEPTH) for p in found.products)
+
+
+def _depth(product: Product) -> int:
+    axes = product.eqn.params["dimension_numbers"][0][product.weight]
+    shape = product.eqn.invars[product.weight].aval.shape
+    return math.prod(shape[axis] for axis in axes)
+
+
+def _rows(product: Product) -> int:
+    operand = 1 - product.weight
+    axes = product.eqn.params["dimension_numbers"][0][operand]
+    shape = product.eqn.invars[operand].aval.shape
+    return math.prod(n for axis, n in enumerate(shape) if axis not in axes)
