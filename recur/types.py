@@ -2,7 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import (
+    Any,
+    Literal,
+    Protocol,
+    TypeAlias,
+    TypedDict,
+    Unpack,
+    runtime_checkable,
+)
 
 import jax
 from jax.typing import DTypeLike
@@ -21,6 +29,37 @@ Activation: TypeAlias = Callable[[Array], Array]
 
 Initializer: TypeAlias = Callable[[Array, tuple[int, ...], Any], Array]
 """``init(key, shape, dtype) -> array``, the form of ``jax.nn.initializers``."""
+
+
+Memory: TypeAlias = Literal["full", "sqrt"] | int
+"""What a roll keeps for the gradient."""
+
+InvalidYs: TypeAlias = Literal["zero", "hold"]
+"""What outputs are where a step is not valid."""
+
+Implementation: TypeAlias = str | tuple[str, ...]
+"""The name of a way to roll, or several, of which the first that can is taken."""
+
+
+class LossOptions(TypedDict, total=False):
+    """The keyword arguments of :func:`recur.unroll` but ``memory``."""
+
+    seq_lengths: Array | None
+    mask: Array | None
+    reset: Array | None
+    reset_carry: PyTree
+    reverse: bool
+    time_major: bool
+    length: int | None
+    invalid_ys: InvalidYs
+    implementation: Implementation
+    scan_unroll: int
+
+
+class UnrollOptions(LossOptions, total=False):
+    """The keyword arguments of :func:`recur.unroll`."""
+
+    memory: Memory
 
 
 @runtime_checkable
@@ -85,7 +124,7 @@ class Layer(ABC):
 
     @abstractmethod
     def unroll(
-        self, params: PyTree, carry: PyTree, xs: PyTree, **time: Any
+        self, params: PyTree, carry: PyTree, xs: PyTree, **time: Unpack[UnrollOptions]
     ) -> tuple[PyTree, PyTree]:
         """Rolls over a sequence: ``(carry, ys)``.
 

@@ -1,16 +1,14 @@
 """Which ways there are to roll a step, and which of them takes one."""
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from recur._roll.chunked.roller import chunked
 from recur._roll.composed import composed
 from recur._roll.notes import take_note
 from recur._roll.plain_scan import plain_scan
 from recur._roll.roller import Ready, Roll, Roller
-
-Implementation: TypeAlias = str | tuple[str, ...]
-"""The name of a roller, ``"auto"``, or names of which the first that can is taken."""
+from recur.types import Implementation
 
 ROLLERS: dict[str, Roller] = {
     "composed": composed,

@@ -2,14 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from recur._roll.notes import Note, notes_of
 from recur._roll.unroll import unroll
-from recur.types import Cell, PyTree, Step
+from recur.types import Cell, PyTree, Step, UnrollOptions
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,11 @@ class Explanation:
 
 
 def explain(
-    step: Step | Cell, params: PyTree, carry: PyTree, xs: PyTree, **options: Any
+    step: Step | Cell,
+    params: PyTree,
+    carry: PyTree,
+    xs: PyTree,
+    **options: Unpack[UnrollOptions],
 ) -> Explanation:
     """Tells which way :func:`unroll` takes, in which form, and why not another.
 

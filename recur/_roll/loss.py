@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Unpack
 
 import jax
 
 from recur._arguments import check_functions
 from recur._roll.composed import Composed, Part
-from recur._roll.remat import Memory
 from recur._roll.steps import StepTransform, step_of
 from recur._roll.unroll import unroll
-from recur.types import Array, Cell, PyTree, Step
+from recur.types import Array, Cell, LossOptions, Memory, PyTree, Step
 
 
 def unroll_loss(
@@ -23,7 +22,7 @@ def unroll_loss(
     targets: PyTree,
     *,
     memory: Memory = "sqrt",
-    **time: Any,
+    **time: Unpack[LossOptions],
 ) -> tuple[PyTree, Array]:
     r"""Rolls a step and keeps of each output only its loss.
 

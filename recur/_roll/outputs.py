@@ -1,6 +1,6 @@
 """Outputs of a roll at steps that do not count, and at the last that does."""
 
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +9,7 @@ from recur._arguments import check_bools
 from recur._roll.masking import make_flags, valid_steps
 from recur._roll.padding import last_of, tree_where
 from recur._roll.time_axis import num_steps, swap_time_batch
-from recur.types import Array, PyTree
-
-InvalidYs = Literal["zero", "hold"]
+from recur.types import Array, InvalidYs, PyTree
 
 
 def last_output(

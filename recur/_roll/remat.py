@@ -3,16 +3,13 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
 
 from recur import _checks as checks
 from recur._portable import is_symbolic
-from recur.types import Array, PyTree
-
-Memory = Literal["full", "sqrt"] | int
+from recur.types import Array, Memory, PyTree
 
 
 def segment_steps(where: str, memory: Memory, num_steps: int) -> int | None:

@@ -9,11 +9,10 @@ import jax.numpy as jnp
 from recur import _checks as checks
 from recur._arguments import check_arrays, check_bools
 from recur._roll.masking import check_lengths
-from recur._roll.remat import Memory
 from recur._roll.steps import check_pieces, step_of
 from recur._roll.time_axis import num_steps
 from recur._roll.unroll import unroll
-from recur.types import Array, Cell, PyTree, Step
+from recur.types import Array, Cell, Memory, PyTree, Step
 
 
 def stream(

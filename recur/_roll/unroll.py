@@ -9,22 +9,17 @@ from recur import _arguments as arguments
 from recur import _checks as checks
 from recur._portable import known_sizes
 from recur._roll.chunked.tuning import chunk_steps
-from recur._roll.dispatch import (
-    Implementation,
-    check_implementation,
-    choose,
-    rollers_of,
-)
+from recur._roll.dispatch import check_implementation, choose, rollers_of
 from recur._roll.first_carry import first_carries
 from recur._roll.identity import Programs
 from recur._roll.masking import Flags, fill_inputs, make_flags
-from recur._roll.outputs import InvalidYs, check_invalid_ys, hold_outputs
+from recur._roll.outputs import check_invalid_ys, hold_outputs
 from recur._roll.per_step import check_series, fill_series
-from recur._roll.remat import Memory, segment_steps, through_segments
+from recur._roll.remat import segment_steps, through_segments
 from recur._roll.roller import RollPlan, make_roll
 from recur._roll.steps import rolls_itself, step_of
 from recur._roll.time_axis import num_steps, swap_time_batch
-from recur.types import Array, Cell, PyTree, Step
+from recur.types import Array, Cell, Implementation, InvalidYs, Memory, PyTree, Step
 
 
 def unroll(

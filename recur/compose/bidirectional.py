@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from recur._portable import portable
 from recur._roll.steps import check_step
 from recur._roll.unroll import unroll
 from recur.compose.masks import Masked, Sizes, draw
-from recur.types import Array, Layer, PyTree
+from recur.types import Array, Layer, PyTree, UnrollOptions
 
 
 @portable
@@ -153,20 +153,19 @@ class Bidirectional(Masked, Layer):
         params: BidirectionalParams,
         carry: BidirectionalCarry,
         xs: PyTree,
-        *,
-        reset_carry: BidirectionalCarry | None = None,
-        reverse: bool = False,
-        **time: Any,
+        **time: Unpack[UnrollOptions],
     ) -> tuple[BidirectionalCarry, Array]:
         """Rolls both cells; see :func:`recur.unroll` for the arguments."""
         where = "Bidirectional"
         checks.check_type(where, "params", params, BidirectionalParams, "init")
         checks.check_type(where, "carry", carry, BidirectionalCarry, "init_carry")
         carries, outputs = [], []
+        reverse = time.pop("reverse", False)
         ways = ((self.forward, reverse), (self.backward, not reverse))
-        anew = reset_carry or (None, None)
+        anew = time.pop("reset_carry", None) or (None, None)
         for (cell, back), p, s, a in zip(ways, params, carry, anew, strict=True):
-            last, ys = unroll(cell, p, s, xs, reset_carry=a, reverse=back, **time)
+            time["reset_carry"], time["reverse"] = a, back
+            last, ys = unroll(cell, p, s, xs, **time)
             carries.append(last)
             outputs.append(ys)
         return BidirectionalCarry(*carries), MERGES[self.merge](*outputs)

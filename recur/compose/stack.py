@@ -1,7 +1,7 @@
 """Layers on top of each other: a cell made of cells."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 
@@ -10,7 +10,7 @@ from recur._roll.composed import Composed, Part
 from recur._roll.steps import check_step, needs_whole, step_of
 from recur._roll.unroll import unroll
 from recur.compose.masks import Masked, Sizes, draw
-from recur.types import Array, Layer, PyTree
+from recur.types import Array, Layer, PyTree, UnrollOptions
 
 
 @dataclass(frozen=True)
@@ -122,19 +122,19 @@ class Stack(Masked, Layer, Composed):
         params: tuple[PyTree, ...],
         carry: tuple[PyTree, ...],
         xs: PyTree,
-        *,
-        reset_carry: tuple[PyTree, ...] | None = None,
-        **time: Any,
+        **time: Unpack[UnrollOptions],
     ) -> tuple[tuple[PyTree, ...], PyTree]:
         """Rolls layer after layer: the whole sequence, or under remat a segment."""
         whole = time.get("memory", "full") == "full"
         if not whole and not self.needs_whole:
-            return unroll(self.step, params, carry, xs, reset_carry=reset_carry, **time)
+            return unroll(self.step, params, carry, xs, **time)
         self._check(params, carry)
         carries = []
-        anew = (None,) * len(self.cells) if reset_carry is None else reset_carry
+        anew = time.pop("reset_carry", None)
+        anew = (None,) * len(self.cells) if anew is None else anew
         for cell, p, s, a in zip(self.cells, params, carry, anew, strict=True):
-            s, xs = unroll(cell, p, s, xs, reset_carry=a, **time)
+            time["reset_carry"] = a
+            s, xs = unroll(cell, p, s, xs, **time)
             carries.append(s)
         return tuple(carries), xs
 

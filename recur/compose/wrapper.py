@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 
@@ -15,7 +15,7 @@ from recur._roll.steps import needs_whole
 from recur._roll.time_axis import num_steps, swap_time_batch
 from recur._roll.unroll import unroll
 from recur.compose.masks import Drawn, Masked, Sizes, draw
-from recur.types import Array, Cell, Layer, PyTree
+from recur.types import Array, Cell, Layer, PyTree, UnrollOptions
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Around(Masked, Layer, Composed):
         return self.enter(params, xs, 0)
 
     def unroll(
-        self, params: PyTree, carry: PyTree, xs: PyTree, **time: Any
+        self, params: PyTree, carry: PyTree, xs: PyTree, **time: Unpack[UnrollOptions]
     ) -> tuple[PyTree, PyTree]:
         """Rolls the cell inside; see :func:`recur.unroll` for the arguments."""
         if not self.needs_whole and time.get("memory", "full") != "full":

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from recur._roll.per_step import Series
 from recur._roll.steps import step_of
 from recur._roll.unroll import unroll
 from recur.diagnostics.rows import begin, norm, rows_of, split_floats, steps_of
-from recur.types import Array, Cell, PyTree, Step
+from recur.types import Array, Cell, PyTree, Step, UnrollOptions
 
 LossFn = Callable[[PyTree], Array]
 
@@ -23,7 +23,7 @@ def carry_gradients(
     params: PyTree,
     carry: PyTree,
     xs: PyTree,
-    **time: Any,
+    **time: Unpack[UnrollOptions],
 ) -> PyTree:
     r"""Computes the gradient of a loss with respect to the carry that enters each step.
 
@@ -84,7 +84,7 @@ def carry_gradient_norms(
     xs: PyTree,
     *,
     batch_ndim: int | None = None,
-    **time: Any,
+    **time: Unpack[UnrollOptions],
 ) -> Array:
     r"""Computes how long the gradient is at each step: vanishing and exploding, seen.
 
@@ -153,7 +153,7 @@ def nudged_losses(
     params: PyTree,
     carry: PyTree,
     xs: PyTree,
-    time: dict[str, Any],
+    time: UnrollOptions,
 ) -> tuple[Callable[[list[Array]], Array], list[Array]]:
     """Makes the losses a function of what is added to the carry at each step.
 

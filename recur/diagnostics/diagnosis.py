@@ -1,7 +1,7 @@
 """Everything at once: what there is to see of the gradients of one network."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, Unpack
 
 import jax.numpy as jnp
 
@@ -12,7 +12,7 @@ from recur.diagnostics.jacobian import jacobian_singular_values
 from recur.diagnostics.lag import lag_gradient_norms
 from recur.diagnostics.lyapunov import log_growths
 from recur.diagnostics.rows import begin, check_at, rows_of, steps_of
-from recur.types import Array, Cell, PyTree, Step
+from recur.types import Array, Cell, PyTree, Step, UnrollOptions
 
 
 class Diagnosis(NamedTuple):
@@ -44,7 +44,7 @@ def diagnose(
     seen: Sequence[int] | None = None,
     count: int = 2,
     batch_ndim: int | None = None,
-    **time: Any,
+    **time: Unpack[UnrollOptions],
 ) -> Diagnosis:
     """Measures all that this package can show, for :func:`plot_diagnosis` to draw.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax.numpy as jnp
 
@@ -11,7 +11,7 @@ from recur._arguments import check_number
 from recur._roll.named import emit_named
 from recur._roll.steps import StepTransform, step_of
 from recur._roll.unroll import unroll
-from recur.types import Array, Cell, PyTree, Step
+from recur.types import Array, Cell, PyTree, Step, UnrollOptions
 
 KEEPERS = ("forget_gate", "update_gate")
 
@@ -32,7 +32,7 @@ def gate_saturation(
     *,
     low: float = 0.1,
     high: float = 0.9,
-    **time: Any,
+    **time: Unpack[UnrollOptions],
 ) -> dict[str, tuple[Saturation, ...]]:
     """Measures how often each gate is shut, and how often it is open.
 
@@ -94,7 +94,7 @@ def effective_memory(
     xs: PyTree,
     *,
     keepers: Sequence[str] = KEEPERS,
-    **time: Any,
+    **time: Unpack[UnrollOptions],
 ) -> dict[str, tuple[Array, ...]]:
     r"""Measures for how many steps each unit keeps what it holds.
 
@@ -174,7 +174,7 @@ def _gates(
     carry: PyTree,
     xs: PyTree,
     names: frozenset[str] | None,
-    time: dict[str, Any],
+    time: UnrollOptions,
 ) -> dict[str, tuple[tuple[Array, Array], ...]]:
     step_of(where, step)
     emit = _EmitGates(step, names)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ from recur.diagnostics.rows import (
     rows_of,
     steps_of,
 )
-from recur.types import Array, Cell, PyTree, Step
+from recur.types import Array, Cell, PyTree, Step, UnrollOptions
 
 
 def step_jacobian(
@@ -73,7 +73,7 @@ def jacobian_singular_values(
     *,
     at: Sequence[int] | None = None,
     batch_ndim: int | None = None,
-    **time: Any,
+    **time: Unpack[UnrollOptions],
 ) -> Array:
     r"""Computes the singular values of the Jacobian of chosen steps.
 
@@ -126,7 +126,7 @@ def product_singular_values(
     *,
     at: Sequence[int] | None = None,
     batch_ndim: int | None = None,
-    **time: Any,
+    **time: Unpack[UnrollOptions],
 ) -> Array:
     r"""Computes the singular values of the Jacobians of many steps, multiplied.
 
@@ -223,7 +223,7 @@ def _at(
     beside: PyTree,
     xs: PyTree,
     steps: int,
-    time: dict[str, Any],
+    time: UnrollOptions,
 ) -> Array:
     chosen = jnp.array(at)
     wanted = jnp.zeros(steps, bool).at[chosen].set(True)

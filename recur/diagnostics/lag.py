@@ -1,14 +1,14 @@
 """How far back the loss of one step is felt."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Unpack
 
 import jax
 import jax.numpy as jnp
 
 from recur.diagnostics.backward import LossFn, nudged_losses
 from recur.diagnostics.rows import begin, check_at, norm, rows_of, steps_of
-from recur.types import Array, Cell, PyTree, Step
+from recur.types import Array, Cell, PyTree, Step, UnrollOptions
 
 
 def lag_gradient_norms(
@@ -21,7 +21,7 @@ def lag_gradient_norms(
     at: Sequence[int] | None = None,
     lags: int | None = None,
     batch_ndim: int | None = None,
-    **time: Any,
+    **time: Unpack[UnrollOptions],
 ) -> Array:
     r"""Computes how much of the loss of one step reaches the carry ``k`` steps before.
 

@@ -1,7 +1,7 @@
 """The rates at which directions of the carry grow or shrink: Lyapunov exponents."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from recur.diagnostics.rows import (
     rows_of,
     steps_of,
 )
-from recur.types import Array, Cell, PyTree, Step
+from recur.types import Array, Cell, PyTree, Step, UnrollOptions
 
 
 def lyapunov_exponents(
@@ -29,7 +29,7 @@ def lyapunov_exponents(
     skip: int = 0,
     key: Array | None = None,
     batch_ndim: int | None = None,
-    **time: Any,
+    **time: Unpack[UnrollOptions],
 ) -> Array:
     r"""Computes the largest Lyapunov exponents along a sequence, as Benettin does.
 
@@ -96,7 +96,7 @@ def log_growths(
     count: int = 1,
     key: Array | None = None,
     batch_ndim: int | None = None,
-    **time: Any,
+    **time: Unpack[UnrollOptions],
 ) -> Array:
     r"""Computes by how much each step stretches the directions that grow most.
 

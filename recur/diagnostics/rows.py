@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from recur._arguments import check_arrays
 from recur._roll.first_carry import first_carries
 from recur._roll.time_axis import num_steps, swap_time_batch
 from recur._roll.unroll import unroll
-from recur.types import Array, DTypeLike, PyTree, Step
+from recur.types import Array, DTypeLike, PyTree, Step, UnrollOptions
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,13 @@ class Rows:
 
 
 def begin(
-    where: str, step: Any, params: PyTree, carry: PyTree, xs: PyTree, time: dict
-) -> tuple[PyTree, dict[str, Any]]:
+    where: str,
+    step: Any,
+    params: PyTree,
+    carry: PyTree,
+    xs: PyTree,
+    time: UnrollOptions,
+) -> tuple[PyTree, UnrollOptions]:
     """Lets a cell make its own first carries, as :func:`recur.unroll` does.
 
     Returns:
@@ -176,7 +181,12 @@ def norm(vectors: Array) -> Array:
 
 
 def roll_beside(
-    step: Step, params: PyTree, carry: PyTree, beside: PyTree, xs: PyTree, **time: Any
+    step: Step,
+    params: PyTree,
+    carry: PyTree,
+    beside: PyTree,
+    xs: PyTree,
+    **time: Unpack[UnrollOptions],
 ) -> PyTree:
     """Rolls a step whose carry has something beside, and gives ``ys`` time-major.
 
@@ -190,7 +200,7 @@ def roll_beside(
     return ys if time.get("time_major", True) else swap_time_batch(ys)
 
 
-def steps_of(where: str, xs: PyTree, time: dict[str, Any]) -> int:
+def steps_of(where: str, xs: PyTree, time: UnrollOptions) -> int:
     """Reads ``T`` of a roll from its inputs and the arguments of :func:`unroll`."""
     time_major = time.get("time_major", True)
     return num_steps(where, xs, time.get("length"), time_major=time_major)

@@ -8,11 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from recur._arguments import check_arrays
-from recur._roll.remat import Memory
 from recur.training.truncated import TruncatedBPTT
 from recur.training.walk import check_trainable
 from recur.training.window import Steps, cut, make_steps
-from recur.types import Array, Cell, PyTree, Step
+from recur.types import Array, Cell, Memory, PyTree, Step
 
 
 def tbptt(

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 from recur import _checks as checks
 from recur._arguments import check_functions
 from recur._roll.per_step import Series, split_series
-from recur._roll.remat import Memory, segment_steps
+from recur._roll.remat import segment_steps
 from recur._roll.unroll import unroll
 from recur.training.walk import check_trainable, check_walks
 from recur.training.window import Steps, cut, join, make_steps, sum_losses
-from recur.types import Array, Cell, PyTree, Step
+from recur.types import Array, Cell, Memory, PyTree, Step
 
 
 class TruncatedState(NamedTuple):

@@ -1,11 +1,11 @@
 """A cell that walks backwards: ONNX's direction ``reverse``."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 from recur._roll.steps import check_step
 from recur._roll.unroll import unroll
-from recur.types import Array, Layer, PyTree
+from recur.types import Array, Layer, PyTree, UnrollOptions
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,11 @@ class Reversed(Layer):
         params: PyTree,
         carry: PyTree,
         xs: PyTree,
-        *,
-        reverse: bool = False,
-        **time: Any,
+        **time: Unpack[UnrollOptions],
     ) -> tuple[PyTree, PyTree]:
         """Rolls the cell the other way; see :func:`recur.unroll` for the arguments."""
-        return unroll(self.cell, params, carry, xs, reverse=not reverse, **time)
+        time["reverse"] = not time.get("reverse", False)
+        return unroll(self.cell, params, carry, xs, **time)
 
 
 __all__ = ["Reversed"]
