@@ -88,7 +88,7 @@ def composition(step: Step) -> Composed | None:
     owner: Any = step.__self__ if bound else step
     if not isinstance(owner, Composed) or name not in ("step", "__call__"):
         return None
-    return owner if _depth(owner, "parts") <= _depth(owner, name) else None
+    return owner if depth(owner, "parts") <= depth(owner, name) else None
 
 
 def _chosen(owner: Composed, roll: Roll) -> Iterator[tuple[Ready, PyTree]]:
@@ -130,6 +130,11 @@ def _zeroed(valid: Array | None, ys: PyTree) -> PyTree:
     return tree_where(valid, ys, None)
 
 
-def _depth(owner: Any, name: str) -> int:
-    """How far up the classes of an object a method is written."""
+def depth(owner: Any, name: str) -> int:
+    """How far up the classes of an object a method is written.
+
+    Example:
+      >>> depth(LSTM(4), "step"), depth(Dropout(LSTM(4), 0.5), "step") > 0
+      (0, True)
+    """
     return next(n for n, c in enumerate(type(owner).__mro__) if name in vars(c))

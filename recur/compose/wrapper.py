@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import jax
 
 from recur import _checks as checks
-from recur._roll.composed import Composed, Part
+from recur._roll.composed import Composed, Part, depth
 from recur._roll.masking import valid_steps
 from recur._roll.padding import map_valid
 from recur._roll.per_step import check_series, split_series
@@ -45,7 +45,7 @@ class Around(Masked, Layer, Composed):
 
         Not where a subclass has a ``step`` of its own and leaves ``unroll`` as it is.
         """
-        return self.needs_whole or _depth(self, "unroll") <= _depth(self, "step")
+        return self.needs_whole or depth(self, "unroll") <= depth(self, "step")
 
     def inside(self, params: PyTree) -> PyTree:
         """Gives the params of the cell inside."""
@@ -125,11 +125,6 @@ class Wrapper(Around):
     def draw(self, key: Array, params: PyTree, sizes: Sizes) -> PyTree:
         """Draws masks for the cell inside."""
         return draw(self.cell, key, params, sizes)
-
-
-def _depth(cell: Any, name: str) -> int:
-    """How far up the classes of a cell a method is written."""
-    return next(n for n, c in enumerate(type(cell).__mro__) if name in vars(c))
 
 
 def check_cell(where: str, cell: Any) -> None:
