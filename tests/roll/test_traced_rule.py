@@ -142,7 +142,8 @@ def taken_apart(monkeypatch):
 @pytest.mark.parametrize("name", STEPS)
 @pytest.mark.parametrize("reverse", [False, True])
 def test_equals_the_plain_scan(name, reverse, taken_apart):
-    step, params, carry = STEPS[name]
+    known, params, carry = STEPS[name]
+    step = lambda *args: known(*args)  # A new one, which no test has compiled.
     shape = (T, N) if name == "weight-on-the-left" else (T, B, N)
     xs = random_like(9, jnp.zeros(shape))
     assert_equal_losses(step, params, carry, xs, reverse=reverse)
