@@ -5,6 +5,7 @@ a number, infinity, an object, a list of text, a foreign tensor and so on.
 """
 
 import re
+from functools import partial
 from types import SimpleNamespace
 
 import flax.nnx
@@ -17,7 +18,7 @@ import pytest
 import recur
 from recur import GRU, LSTM
 from recur import _arguments as arguments
-from recur.decoding import sample
+from recur.decoding import beam_search, sample
 from recur.diagnostics import (
     carry_gradients,
     effective_memory,
@@ -106,6 +107,19 @@ TABLE = {
         | {"embed": jax.nn.relu, "prompt": jnp.arange(2), "key": KEY},
         {"step": CELLS, "key": ARRAYS, "embed": FUNCTIONS, "length": SIZES}
         | {"temperature": (*NUMBERS, -1.0), "prompt": ("ab", [0.5], 5, None, XS[:0])},
+    ),
+    "beam_search": (
+        beam_search,
+        {"step": CELL, "params": PARAMS, "carry": CELL.init_carry(), "length": 3}
+        | {
+            "embed": partial(jax.nn.one_hot, num_classes=3),
+            "prompt": jnp.arange(2),
+            "beams": 2,
+            "end": 0,
+        },
+        {"step": CELLS, "embed": FUNCTIONS, "length": SIZES, "beams": SIZES}
+        | {"end": (-1, 99, 1.5, True, "0", GRU), "length_penalty": (*NUMBERS, -1.0)}
+        | {"prompt": ("ab", [0.5], 5, None, XS[:0]), "params": TREES},
     ),
     "draw_masks": (
         recur.draw_masks,

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from recur import _checks as checks
 from recur._arguments import check_arrays, check_functions, check_number
@@ -59,7 +60,7 @@ def sample(
     """
     checks.check_key("sample", key)
     check_functions("sample", embed=embed)
-    prompt = _checked_prompt(prompt)
+    prompt = checked_prompt("sample", prompt)
     checks.check_size("sample", "length", length)
     check_number("sample", "temperature", temperature)
     if temperature < 0:
@@ -87,17 +88,43 @@ class _FeedBack:
         return (carry, drawn, key), drawn
 
 
-def _checked_prompt(prompt: Any) -> Array:
-    check_arrays("sample", prompt=prompt)
+def checked_prompt(where: str, prompt: Any) -> Array:
+    """Refuses anything but class numbers of one step or more.
+
+    Example:
+      >>> checked_prompt("doc", jnp.zeros(2))
+      Traceback (most recent call last):
+      TypeError: doc: prompt is float32[2]; expected integers [P, ...], ...
+    """
+    check_arrays(where, prompt=prompt)
     array = jnp.asarray(jnp.nan if prompt is None else prompt)
     if not jnp.issubdtype(array.dtype, jnp.integer) or array.ndim == 0:
         raise TypeError(
-            f"sample: prompt is {checks.describe(prompt)}; expected integers "
+            f"{where}: prompt is {checks.describe(prompt)}; expected integers "
             "[P, ...], the numbers of classes. Encode a text first."
         )
     if len(array) == 0:
-        raise ValueError("sample: prompt is empty; expected one step or more.")
+        raise ValueError(f"{where}: prompt is empty; expected one step or more.")
     return array
+
+
+def check_class(
+    where: str, name: str, value: Any, step: Step, params: PyTree, carry: PyTree, x: Any
+) -> None:
+    """Refuses what is not the number of a class of the logits that a step puts out."""
+    _, logits = jax.eval_shape(step, params, carry, x)
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(
+            f"{where}: {name} is {checks.describe(value)}; expected an integer, the "
+            "number of a class."
+        )
+    if not 0 <= value < logits.shape[-1]:
+        raise ValueError(
+            f"{where}: {name} is {value}; expected the number of a class, from 0 to "
+            f"{logits.shape[-1] - 1}, as the logits have {logits.shape[-1]}."
+        )
 
 
 def _draw(key: Array, logits: Array, temperature: float) -> Array:

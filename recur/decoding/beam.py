@@ -1,0 +1,189 @@
+"""The likeliest sequences of a model that predicts its own next input, by beams."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from recur import _checks as checks
+from recur._arguments import check_functions, check_number
+from recur._roll.identity import Programs
+from recur._roll.steps import step_of
+from recur._roll.unroll import unroll
+from recur.decoding.hypotheses import (
+    Hypotheses,
+    best_of,
+    likeliest,
+    of_parents,
+    pick,
+    put,
+)
+from recur.decoding.sampling import check_class, checked_prompt
+from recur.types import Array, Cell, PyTree, Step
+
+
+def beam_search(
+    step: Step | Cell,
+    params: PyTree,
+    carry: PyTree,
+    prompt: Array,
+    *,
+    beams: int,
+    length: int,
+    embed: Callable[[Array], PyTree],
+    end: int | None = None,
+    length_penalty: float = 0.0,
+) -> Hypotheses:
+    r"""Searches the likeliest sequences after a prompt, keeping some at each step.
+
+    .. math::
+        \mathrm{score}(w) = \frac{\sum_t \log \mathrm{softmax}(y_t)_{w_{t + 1}}}
+            {((5 + |w|) / 6)^\alpha}
+
+    Of all ways to go on with the ``N`` sequences that are kept, the likeliest ``N`` are
+    kept. What ends is set aside; the search stops early when no open sequence of any
+    row can come before the ``N`` that ended. Exact if ``N`` is at least ``V`` to the
+    power of ``length``. One compiled loop, for any number of batch axes; it has no
+    gradient.
+
+    Args:
+      step: A step or cell whose ``y`` are logits over ``V`` classes, ``[..., V]``.
+      params: Its params.
+      carry: The carry before the prompt; ``None`` is the first one of a cell. Leaves
+        without the batch axes of ``prompt`` are taken to be equal for all sequences.
+      prompt: Class numbers, ``[P, ...]``, at least one step.
+      beams: ``N``.
+      length: The most classes of a sequence, the end included.
+      embed: Turns class numbers ``[...]`` into inputs ``[..., I]``.
+      end: The class that ends a sequence; by default all are ``length`` long.
+      length_penalty: ``α``; 0 for the log-likelihood itself, more for longer sequences.
+
+    Returns:
+      :class:`Hypotheses`.
+
+    Raises:
+      TypeError: If ``prompt`` holds no integers, a size is no integer, or ``embed`` is
+        no function.
+      ValueError: If the prompt is empty, a size below 1, ``end`` no class, or
+        ``length_penalty`` negative.
+
+    Example:
+      >>> cell = Readout(GRU(8), 5)
+      >>> params = cell.init(jax.random.key(0), input_size=5)
+      >>> found = beam_search(cell, params, None, jnp.array([1, 2]), beams=3, length=4,
+      ...                     embed=lambda w: jax.nn.one_hot(w, 5), end=0)
+      >>> found.tokens.shape, bool(found.scores[0] >= found.scores[1])
+      ((3, 4), True)
+
+    References:
+      Wu et al., `Google's neural machine translation system
+      <https://arxiv.org/abs/1609.08144>`_, 2016, for the penalty.
+    """
+    where = "beam_search"
+    check_functions(where, embed=embed)
+    prompt = checked_prompt(where, prompt)
+    checks.check_size(where, "beams", beams)
+    checks.check_size(where, "length", length)
+    check_number(where, "length_penalty", length_penalty)
+    if not length_penalty >= 0:
+        raise ValueError(
+            f"{where}: length_penalty is {length_penalty}; expected 0 or more. Leave "
+            "it out for the log-likelihood itself."
+        )
+    carry, _ = unroll(step, params, carry, embed(prompt[:-1]))
+    reads = _Reads(step_of(where, step), embed)
+    check_class(where, "end", end, reads, params, carry, prompt[-1])
+    options = {"beams": beams, "length": length, "end": end, "alpha": length_penalty}
+    return Hypotheses(*_search(reads, params, carry, prompt[-1], **options))
+
+
+@dataclass(frozen=True)
+class _Reads:
+    """A value, so that equal ones share a compiled search."""
+
+    inner: Step
+    embed: Callable[[Array], PyTree]
+
+    def __call__(
+        self, params: PyTree, carry: PyTree, last: Array
+    ) -> tuple[PyTree, Array]:
+        return self.inner(params, carry, self.embed(last))
+
+
+class _State(NamedTuple):
+    t: Array
+    carry: PyTree  # [N, ...]
+    open: Hypotheses  # by log-likelihood
+    ended: Hypotheses  # by score
+
+
+def _run(
+    reads: _Reads,
+    params: PyTree,
+    carry: PyTree,
+    last: Array,
+    *,
+    beams: int,
+    length: int,
+    end: int | None,
+    alpha: float,
+) -> tuple[Array, Array, Array]:
+    def penalty(size: Any) -> Any:
+        return ((5 + jnp.asarray(size, jnp.float32)) / 6) ** alpha
+
+    def go_on(state: _State) -> Array:
+        best = state.open.scores[0] / penalty(length)
+        return (state.t < length) & jnp.any(best > state.ended.scores[-1])
+
+    def advance(state: _State) -> _State:
+        before = jax.lax.dynamic_index_in_dim(state.open.tokens, state.t - 1, 1, False)
+        before = jnp.where(state.t > 0, before, last)
+        carry, logits = jax.vmap(reads, (None, 0, 0))(params, state.carry, before)
+        scores = state.open.scores[..., None] + _log_softmax(logits)
+        size, ended = state.t + 1, state.ended
+        if end is not None:
+            tokens = put(state.open.tokens, end, state.t, onwards=True)
+            sizes = jnp.full_like(ended.lengths, size)
+            new = Hypotheses(tokens, scores[..., end] / penalty(size), sizes)
+            ended = best_of(ended, new)
+            scores = scores.at[..., end].set(-jnp.inf)
+        top, parents, classes = likeliest(scores)
+        tokens = put(pick(state.open.tokens, parents, 1), classes, state.t)
+        still = Hypotheses(tokens, top, state.open.lengths)
+        rows = last.shape
+        carry = jax.tree.map(lambda a: of_parents(a, parents, rows), carry)
+        return _State(size, carry, still, ended)
+
+    first = _first(carry, last, beams, length)
+    found = jax.lax.while_loop(go_on, advance, first)
+    cut = found.open._replace(
+        scores=jnp.where(
+            found.t == length, found.open.scores / penalty(length), -jnp.inf
+        )
+    )
+    return best_of(found.ended, cut)
+
+
+def _log_softmax(logits: Array) -> Array:
+    """In float32 or wider, whatever the logits are."""
+    return jax.nn.log_softmax(logits.astype(jnp.promote_types(logits.dtype, "float32")))
+
+
+def _first(carry: PyTree, last: Array, beams: int, length: int) -> _State:
+    """One open sequence, as all are the same, and none that ended."""
+    rows = last.shape
+    tokens = jnp.zeros((beams, length, *rows), last.dtype)
+    none = jnp.full((beams, *rows), -jnp.inf)
+    sizes = jnp.zeros((beams, *rows), jnp.int32)
+    copies = jax.tree.map(lambda a: jnp.broadcast_to(a, (beams, *jnp.shape(a))), carry)
+    only = Hypotheses(tokens, none.at[0].set(0.0), sizes + length)
+    return _State(jnp.int32(0), copies, only, Hypotheses(tokens, none, sizes))
+
+
+# Compiled here so that a second eager call traces nothing.
+_search = Programs(_run, static=("beams", "length", "end", "alpha"))
+
+
+__all__ = ["beam_search"]
