@@ -130,8 +130,10 @@ def _run(
     end: int | None,
     alpha: float,
 ) -> tuple[Array, Array, Array]:
-    def penalty(size: Any) -> Any:
-        return ((5 + jnp.asarray(size, jnp.float32)) / 6) ** alpha
+    first = _first(reads, params, carry, last, beams, length)
+
+    def penalty(size: Any) -> Array:
+        return ((5 + jnp.asarray(size, first.open.scores.dtype)) / 6) ** alpha
 
     def go_on(state: _State) -> Array:
         best = state.open.scores[0] / penalty(length)
@@ -156,26 +158,27 @@ def _run(
         carry = jax.tree.map(lambda a: of_parents(a, parents, rows), carry)
         return _State(size, carry, still, ended)
 
-    first = _first(carry, last, beams, length)
     found = jax.lax.while_loop(go_on, advance, first)
-    cut = found.open._replace(
-        scores=jnp.where(
-            found.t == length, found.open.scores / penalty(length), -jnp.inf
-        )
-    )
-    return best_of(found.ended, cut)
+    scores = found.open.scores / penalty(length)
+    # What is open where all stopped early is no sequence yet.
+    whole = found.open._replace(scores=jnp.where(found.t == length, scores, -jnp.inf))
+    return best_of(found.ended, whole)
 
 
 def _log_softmax(logits: Array) -> Array:
     """In float32 or wider, whatever the logits are."""
-    return jax.nn.log_softmax(logits.astype(jnp.promote_types(logits.dtype, "float32")))
+    wide = jnp.float64 if logits.dtype == jnp.float64 else jnp.float32
+    return jax.nn.log_softmax(logits.astype(wide))
 
 
-def _first(carry: PyTree, last: Array, beams: int, length: int) -> _State:
+def _first(
+    reads: _Reads, params: PyTree, carry: PyTree, last: Array, beams: int, length: int
+) -> _State:
     """One open sequence, as all are the same, and none that ended."""
     rows = last.shape
+    scored = jax.eval_shape(lambda *a: _log_softmax(reads(*a)[1]), params, carry, last)
     tokens = jnp.zeros((beams, length, *rows), last.dtype)
-    none = jnp.full((beams, *rows), -jnp.inf)
+    none = jnp.full((beams, *rows), -jnp.inf, scored.dtype)
     sizes = jnp.zeros((beams, *rows), jnp.int32)
     copies = jax.tree.map(lambda a: jnp.broadcast_to(a, (beams, *jnp.shape(a))), carry)
     only = Hypotheses(tokens, none.at[0].set(0.0), sizes + length)

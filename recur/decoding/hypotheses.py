@@ -29,7 +29,9 @@ def put(tokens: Array, classes: Any, t: Array, *, onwards: bool = False) -> Arra
       >>> put(jnp.zeros((1, 4), int), 7, 2, onwards=True)
       Array([[0, 0, 7, 7]], dtype=int32...)
     """
-    times = jnp.arange(tokens.shape[1]).reshape(-1, *[1] * (tokens.ndim - 2))
+    times = jnp.arange(tokens.shape[1], dtype=jnp.int32).reshape(
+        -1, *[1] * (tokens.ndim - 2)
+    )
     here = times >= t if onwards else times == t
     classes = jnp.asarray(classes, tokens.dtype)
     return jnp.where(here, classes if classes.ndim == 0 else classes[:, None], tokens)

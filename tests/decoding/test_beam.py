@@ -93,6 +93,19 @@ def test_with_fewer_it_finds_what_a_plain_search_finds(beams, end, alpha):
         assert_found(alone, by_beams(prompt, beams, end, alpha), end)
 
 
+def test_scores_are_as_wide_as_the_logits(x64):
+    for dtype, wide in (("float64", "float64"), ("bfloat16", "float32")):
+        logits = jnp.log(jnp.array([0.2, 0.5, 0.3], dtype))
+        same = lambda params, carry, w, logits=logits: (carry, logits)
+        found = beam_search(
+            *(same, None, jnp.zeros(()), jnp.array([1], jnp.int32)),
+            **{"beams": 2, "length": 2, "embed": lambda w: w, "end": 0},
+        )
+        assert found.scores.dtype == wide
+        best = 2 * np.log(float(jnp.exp(logits[1])))
+        np.testing.assert_allclose(found.scores[0], best, 1e-2)
+
+
 def test_one_beam_is_greedy():
     found = search(jnp.array(PROMPT), beams=1)
     options = {"key": jax.random.key(0), "length": LENGTH, "embed": embed}
