@@ -78,17 +78,19 @@ def choose(where: str, roll: Roll, names: Sequence[str], *, pays: bool) -> Ready
     Raises:
       ValueError: If none can.
     """
-    reasons = []
+    reasons: dict[str, str] = {}
     for name in names if roll.plan.length else ("scan",):  # There all are the same.
         ready = ROLLERS[name](roll, where_it_pays=pays)
         if isinstance(ready, Ready):
-            why = "; ".join(reasons) or ("" if pays else "asked for")
+            told = [f"not {name}: {why}" for name, why in reasons.items() if why]
+            why = "; ".join(told) or ("" if pays else "asked for")
             if ready.form:
                 take_note(roll.step, name, ready.form, why)
             return ready
-        reasons += [f"not {name}: {ready}"] if ready else []
+        reasons[name] = ready
+    told = [f"not {name}: {why or 'it has no parts'}" for name, why in reasons.items()]
     raise ValueError(
         f"{where}: implementation is {' or '.join(map(repr, names))} and cannot take "
-        f"this step ({'; '.join(reasons)}); expected one that can. Leave it out, or "
+        f"this step ({'; '.join(told)}); expected one that can. Leave it out, or "
         f"pass {(*names, 'scan')}, as the plain scan takes any."
     )

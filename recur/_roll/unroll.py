@@ -194,10 +194,14 @@ def _roll(
     if plan.segment is None:
         carry, ys = ready.segment(roll.carry, inputs, length=plan.length)
     else:
-        walk: dict[str, Any] = {"length": plan.length, "reverse": plan.reverse}
-        again = jax.checkpoint, ready.segment
         carry, ys = through_segments(
-            *again, roll.carry, inputs, steps=plan.segment, **walk
+            jax.checkpoint,
+            ready.segment,
+            roll.carry,
+            inputs,
+            length=plan.length,
+            steps=plan.segment,
+            reverse=plan.reverse,
         )
     return carry, ys if time_major else swap_time_batch(ys)
 

@@ -92,6 +92,11 @@ def test_one_that_cannot_take_the_step_says_why():
         recur.unroll(add, None, jnp.zeros((2, 4)), XS, implementation="chunked")
 
 
+def test_a_cell_has_no_parts():
+    with pytest.raises(ValueError, match="not composed: it has no parts"):
+        recur.unroll(CELL, PARAMS, None, XS, implementation="composed")
+
+
 def test_of_several_the_first_that_can_is_taken():
     register_roller("written out", written_out)
     names = "written out", "scan"
