@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur._roll.masking import Flags, Starts, check_outputs
-from recur._roll.padding import map_numbers, tree_where
+from recur._roll.flags import Flags
+from recur._roll.masking import Starts, check_outputs
+from recur._roll.padding import fill_with, tree_where
 from recur._roll.per_step import with_values
 from recur._roll.roller import Ready, Roll
 from recur._roll.steps import step_of
@@ -72,8 +73,8 @@ def composed(roll: Roll, *, where_it_pays: bool) -> Ready | str:
         for (ready, lent), part in zip(chosen, owner.parts(params, carry), strict=True):
             inputs = with_values(part.params, ys), flags
             last, ys = ready.segment(part.carry, inputs, length=length)
-            # What comes next may be singular at zero.
-            ys = _filled(flags.valid, ys, lent)
+            if flags.valid is not None:  # What comes next may be singular at zero.
+                ys = fill_with(lent, flags.valid, ys)
             carries.append(last)
         ys = owner.act_on_all(params, xs, ys)
         return owner.join(carries), _zeroed(flags.valid, ys)
@@ -92,21 +93,30 @@ def composition(step: Step) -> Composed | None:
 
 
 def _chosen(owner: Composed, roll: Roll) -> Iterator[tuple[Ready, PyTree]]:
-    """Chooses for each part, and takes it once on what a valid step is given."""
+    """Chooses for each part, and takes it once on what a valid step is given.
+
+    Without flags only the shape of that output is looked at, and of the last not even
+    that.
+    """
     first = -1 if roll.plan.reverse else 0
     one = jax.tree.map(lambda a: jnp.asarray(a[first])[None], roll.xs)
     params, ys = roll.apart(one)
     ys = owner.enter_all(params, ys)
     parts = owner.parts(params, roll.carry)
     resets, invalids = (_of_parts(owner, params, a, len(parts)) for a in roll.starts)
-    for part, reset, invalid in zip(parts, resets, invalids, strict=True):
-        step, starts = step_of("unroll", part.step), Starts(reset, invalid)
-        inner = roll.part(step, part.params, part.carry, ys, starts)
-        start = inner.carry if invalid is None else invalid
-        x = jax.tree.map(lambda a: a[0], inner.xs)
-        lent = jax.lax.stop_gradient(inner.whole(inner.params, start, x)[1])
+    for n, part in enumerate(parts):
+        step, starts = step_of("unroll", part.step), Starts(resets[n], invalids[n])
+        inner, lent = roll.part(step, *part[1:], ys, starts), None
+        if roll.flags.valid is not None or n + 1 < len(parts):
+            lent = _output(inner)
+            ys = jax.tree.map(lambda a: a[None], lent)
         yield roll.choose(inner), lent
-        ys = jax.tree.map(lambda a: a[None], lent)
+
+
+def _output(roll: Roll) -> PyTree:
+    start = roll.carry if roll.starts.invalid is None else roll.starts.invalid
+    x = jax.tree.map(lambda a: a[0], roll.xs)
+    return jax.lax.stop_gradient(roll.whole(roll.params, start, x)[1])
 
 
 def _of_parts(
@@ -115,12 +125,6 @@ def _of_parts(
     if carry is None:
         return [None] * count
     return [part.carry for part in owner.parts(params, carry)]
-
-
-def _filled(valid: Array | None, ys: PyTree, lent: PyTree) -> PyTree:
-    if valid is None:
-        return ys
-    return map_numbers(lambda a, b: tree_where(valid, a, b[None]), ys, lent)
 
 
 def _zeroed(valid: Array | None, ys: PyTree) -> PyTree:

@@ -1,25 +1,15 @@
-"""Which steps of a roll count: lengths, masks and resets, for any step function."""
+"""How flags are obeyed around a step, for any step function and its tangent."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
 
-from recur import _arguments as arguments
 from recur import _checks as checks
+from recur._roll.flags import Flags
 from recur._roll.padding import donors, fill_from, lend_rows, tree_where
-from recur._roll.time_axis import num_steps as steps_of
 from recur.types import Array, PyTree
-
-
-class Flags(NamedTuple):
-    """What is known of each step besides its input; both are time-major or absent."""
-
-    valid: Array | None  # [T, ...], False: the step does nothing
-    reset: Array | None  # [T, ...], True: the step is the first of a segment
 
 
 class Starts(NamedTuple):
@@ -27,81 +17,6 @@ class Starts(NamedTuple):
 
     reset: PyTree  # where a segment begins; None if there is no reset
     invalid: PyTree  # where a step does not count; None if all do
-
-
-def make_flags(
-    where: str,
-    carry: PyTree,
-    xs: PyTree,
-    num_steps: int,
-    *,
-    seq_lengths: Any,
-    mask: Any,
-    reset: Any,
-    reset_carry: PyTree,
-    time_major: bool,
-    called: str = "xs",
-) -> tuple[Flags, PyTree]:
-    """Checks lengths, mask and reset, and joins the first two.
-
-    ``called`` is what the caller calls ``xs``.
-
-    Returns:
-      The flags, and the carry that a reset starts from, ``None`` if there is no reset.
-
-    Example:
-      >>> flags, _ = make_flags(
-      ...     "doc", jnp.zeros(2), jnp.zeros((3, 2)), 3, seq_lengths=jnp.array([1, 3]),
-      ...     mask=None, reset=None, reset_carry=None, time_major=True)
-      >>> flags.valid
-      Array([[ True,  True],
-             [False,  True],
-             [False,  True]], dtype=bool)
-    """
-    axis = 0 if time_major else 1
-    given = {"mask": mask, "reset": reset}
-    given = {name: a for name, a in given.items() if a is not None}
-    rows = {
-        name: check_rows(where, name, a, num_steps, axis) for name, a in given.items()
-    }
-    if seq_lengths is not None:
-        seq_lengths = check_lengths(where, seq_lengths, num_steps)
-        rows["seq_lengths"] = seq_lengths.shape
-    _check_rows(where, rows, called, xs, axis)
-    _check_rows(where, rows, "carry", carry, None)
-    valid = _valid(seq_lengths, mask, num_steps, time_major=time_major)
-    anew = _reset_carry(where, reset, reset_carry, carry)
-    return Flags(valid, _time_major(reset, time_major)), anew
-
-
-def valid_steps(
-    xs: PyTree,
-    *,
-    seq_lengths: Any = None,
-    mask: Any = None,
-    time_major: bool = True,
-    length: int | None = None,
-    **_: Any,
-) -> Array | None:
-    """Says which steps count, ``[T, ...]``, of flags that a roll has checked.
-
-    Example:
-      >>> valid_steps(jnp.zeros((3, 2)), seq_lengths=jnp.array([1, 3]))[:, 0]
-      Array([ True, False, False], dtype=bool)
-    """
-    steps = steps_of("unroll", xs, length, time_major=time_major)
-    lengths = None if seq_lengths is None else jnp.asarray(seq_lengths, jnp.int32)
-    return _valid(lengths, mask, steps, time_major=time_major)
-
-
-def _valid(
-    seq_lengths: Array | None, mask: Any, steps: int, *, time_major: bool
-) -> Array | None:
-    valid = _time_major(mask, time_major)
-    if seq_lengths is None:
-        return valid
-    within = _within(seq_lengths, steps)
-    return within if valid is None else valid & within
 
 
 def fill_inputs(
@@ -181,134 +96,3 @@ def check_outputs(valid: Array, y: PyTree) -> None:
                 "seq_lengths and mask first, so that it can be zero for each row by "
                 "itself. Put out one value a row."
             )
-
-
-def check_flag(where: str, name: str, flag: Any) -> None:
-    """Refuses anything but booleans."""
-    arguments.check_arrays(where, **{name: flag})
-    if not isinstance(flag, bool) and getattr(flag, "dtype", None) != jnp.bool_:
-        raise TypeError(
-            f"{where}: {name} is {checks.describe(flag)}; expected an array of bool. "
-            f"Write {name}.astype(bool)."
-        )
-
-
-def check_rows(
-    where: str, name: str, flag: Any, steps: int, axis: int
-) -> tuple[int, ...]:
-    """Refuses anything but booleans with a time axis; gives the batch axes.
-
-    Example:
-      >>> check_rows("doc", "mask", jnp.ones((3, 2), bool), 3, 0)
-      (2,)
-    """
-    check_flag(where, name, flag)
-    flag = jnp.asarray(flag)
-    if flag.ndim <= axis or flag.shape[axis] != steps:
-        raise ValueError(
-            f"{where}: {name} is {checks.describe(flag)}; expected {steps} steps on "
-            f"axis {axis}, as xs has. Lay it out as xs."
-        )
-    return flag.shape[:axis] + flag.shape[axis + 1 :]
-
-
-def check_lengths(where: str, lengths: Any, steps: int | None) -> Array:
-    """Refuses lengths that are no integers from 0 to ``steps``, if these are known.
-
-    Example:
-      >>> check_lengths("doc", [1, 3], 3).dtype
-      dtype('int32')
-    """
-    array = lengths if hasattr(lengths, "dtype") else np.asarray(lengths)
-    if not jnp.issubdtype(array.dtype, jnp.integer):
-        raise TypeError(
-            f"{where}: seq_lengths is {checks.describe(array)}; expected integers, one "
-            "a row. Write seq_lengths.astype(jnp.int32)."
-        )
-    # Under jit the values are not known; there a length below 0 acts as 0, and one
-    # above T as T.
-    # Nor does one process know those of another.
-    if _is_here(array) and array.size:
-        # By NumPy: what JAX does with a known array inside jit is not known there.
-        known = np.asarray(array)
-        low, high = int(known.min()), int(known.max())
-        if low < 0 or (isinstance(steps, int) and high > steps):
-            most = "T" if steps is None else steps
-            raise ValueError(
-                f"{where}: seq_lengths has values from {low} to {high}; expected 0 to "
-                f"{most}, the number of steps of xs. Clip them, or pad xs."
-            )
-    return jnp.asarray(array, jnp.int32)
-
-
-def _is_here(array: Any) -> bool:
-    if isinstance(array, Tracer):
-        return False
-    return getattr(array, "is_fully_addressable", True)
-
-
-def _check_rows(
-    where: str, rows: dict[str, Any], name: str, tree: PyTree, axis: int | None
-) -> None:
-    if not rows:
-        return
-    flag, batch = next(iter(rows.items()))
-    if len(set(rows.values())) > 1:
-        raise ValueError(
-            f"{where}: the batch axes of the flags differ: {rows}; expected the same "
-            "for all of them. Broadcast them to one batch."
-        )
-    for path, leaf in jax.tree.leaves_with_path(tree):
-        shape = jnp.shape(leaf)
-        shape = shape if axis is None else shape[:axis] + shape[axis + 1 :]
-        if shape[: len(batch)] != batch:
-            at = name + jax.tree_util.keystr(path)
-            remedy = "hand the step what all rows share as recur.Series in params."
-            if shape or name == "carry":
-                remedy = f"give {flag} the batch axes of {name}, or {remedy}"
-            raise ValueError(
-                f"{where}: {flag} has the batch axes {batch} and {at} is "
-                f"{checks.describe(leaf)}; expected the same, so that each row can be "
-                f"held by itself. {remedy[0].upper()}{remedy[1:]}"
-            )
-
-
-def _within(lengths: Array, num_steps: int) -> Array:
-    t = jax.lax.broadcasted_iota(jnp.int32, (num_steps, *lengths.shape), 0)
-    return t < jnp.broadcast_to(lengths, t.shape)
-
-
-def _time_major(flag: Any, time_major: bool) -> Array | None:
-    if flag is None:
-        return None
-    return jnp.asarray(flag) if time_major else jnp.swapaxes(flag, 0, 1)
-
-
-def _reset_carry(where: str, reset: Any, reset_carry: PyTree, carry: PyTree) -> PyTree:
-    if reset is None and reset_carry is not None:
-        raise ValueError(
-            f"{where}: reset_carry came without reset; expected both or none. Say with "
-            "reset where the carry starts anew."
-        )
-    if reset is None:
-        return None
-    if reset_carry is None:
-        return jax.tree.map(jnp.zeros_like, carry)
-    old, new = jax.tree.structure(carry), jax.tree.structure(reset_carry)
-    if old != new:
-        raise TypeError(
-            f"{where}: reset_carry has the structure {new}; expected {old}, that of "
-            "carry. Make it with the init_carry of the same cell."
-        )
-    return jax.tree.map(lambda a, like: _broadcast(where, a, like), reset_carry, carry)
-
-
-def _broadcast(where: str, a: Any, like: Any) -> Array:
-    a, wanted = jnp.asarray(a), jax.typeof(like)
-    if a.dtype != wanted.dtype or a.shape != wanted.shape[wanted.ndim - a.ndim :]:
-        raise ValueError(
-            f"{where}: reset_carry has a leaf {checks.describe(a)}; expected "
-            f"{checks.describe(wanted)}, as in carry, or that without its batch axes. "
-            "Make it with the init_carry of the same cell."
-        )
-    return jnp.broadcast_to(a, wanted.shape)

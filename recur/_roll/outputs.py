@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from recur._arguments import check_bools
-from recur._roll.masking import make_flags, valid_steps
+from recur._roll.flags import make_flags, valid_steps
 from recur._roll.padding import last_of, tree_where
 from recur._roll.time_axis import num_steps, swap_time_batch
 from recur.types import Array, InvalidYs, PyTree

@@ -121,7 +121,16 @@ def fill_from(lenders: Donors, valid: Array, tree: PyTree) -> PyTree:
       >>> fill_from(donors(valid, reverse=False), valid, jnp.array([2.0, jnp.nan]))
       Array([2., 2.], dtype=float32)
     """
-    lent = lend(lenders, tree)
+    return fill_with(lend(lenders, tree), valid, tree)
+
+
+def fill_with(lent: PyTree, valid: Array, tree: PyTree) -> PyTree:
+    """Does it with what is lent, ``[...]``, to every step of ``[T, ...]``.
+
+    Example:
+      >>> fill_with(jnp.float32(2), jnp.array([True, False]), jnp.array([1.0, 0.0]))
+      Array([1., 2.], dtype=float32)
+    """
     return map_numbers(lambda a, b: tree_where(valid, a, b[None]), tree, lent)
 
 

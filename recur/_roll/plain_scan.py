@@ -5,7 +5,8 @@ from typing import Any
 import jax
 
 from recur._portable import is_symbolic
-from recur._roll.masking import Flags, apply_masks
+from recur._roll.flags import Flags
+from recur._roll.masking import apply_masks
 from recur._roll.roller import Ready, Roll
 from recur.types import PyTree
 

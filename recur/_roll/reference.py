@@ -8,7 +8,8 @@ import jax.numpy as jnp
 
 from recur import _arguments as arguments
 from recur._roll.first_carry import first_carries
-from recur._roll.masking import apply_masks, fill_inputs, make_flags
+from recur._roll.flags import make_flags
+from recur._roll.masking import apply_masks, fill_inputs
 from recur._roll.per_step import check_series, fill_series, split_series
 from recur._roll.steps import checked_step, step_of
 from recur._roll.time_axis import num_steps, swap_time_batch

@@ -1,20 +1,20 @@
 """What every way to roll a step is asked, and what it answers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import jax
 
 from recur._jaxpr.interpret import traced
-from recur._roll.masking import Flags, Starts
+from recur._roll.flags import Flags
+from recur._roll.masking import Starts
 from recur._roll.per_step import (
     Series,
     constant,
     split_series,
     with_slices,
-    with_values,
 )
 from recur._roll.steps import checked_step
 from recur._roll.varying import vary_as_step
@@ -52,6 +52,7 @@ class Roll:
       carry: Enters the first step taken.
       xs: ``[T, ...]``, filled with valid inputs where a step is not valid; a pair with
         the series, if there are any.
+      x: Shapes of one of these.
       flags: Of each step, ``[T, ...]``.
       starts: What resets and steps that are not valid start from.
       plan: How it is walked.
@@ -64,18 +65,11 @@ class Roll:
     params: PyTree
     carry: PyTree
     xs: PyTree
+    x: PyTree
     flags: Flags
     starts: Starts
     plan: RollPlan
     choose: Callable[["Roll"], "Ready"]
-
-    @cached_property
-    def x(self) -> PyTree:
-        """Shapes of one input, with its slices of series."""
-        if not self.plan.length:
-            shape = lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype)  # noqa: E731
-            return jax.tree.map(shape, self.xs)
-        return jax.eval_shape(lambda xs: jax.tree.map(lambda a: a[0], xs), self.xs)
 
     @cached_property
     def traced(self) -> Step:
@@ -115,22 +109,29 @@ def make_roll(
 ) -> Roll:
     """Hands series to the step with its input; see :class:`Roll`."""
     whole, (values, series) = checked_step("unroll", step), split_series(params)
-    rest, xs = params, with_values(params, xs)
+    rest = params
     if values:
-        rest, whole = constant(params), with_slices(whole, series)
-    found = Roll(
+        rest, xs, whole = constant(params), (xs, values), with_slices(whole, series)
+    x = _one_input(xs, plan.length)
+    return Roll(
         step=step,
         whole=whole,
         series=series if values else None,
         params=rest,
-        carry=carry,
+        carry=vary_as_step(whole, rest, carry, x),
         xs=xs,
+        x=x,
         flags=flags,
         starts=starts,
         plan=plan,
         choose=choose,
     )
-    return replace(found, carry=vary_as_step(whole, rest, carry, found.x))
+
+
+def _one_input(xs: PyTree, length: int) -> PyTree:
+    if not length:
+        return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), xs)
+    return jax.eval_shape(lambda xs: jax.tree.map(lambda a: a[0], xs), xs)
 
 
 class Segment(Protocol):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from recur import _checks as checks
 from recur._arguments import check_arrays, check_bools
-from recur._roll.masking import check_lengths
+from recur._roll.flags import check_lengths
 from recur._roll.steps import check_pieces, step_of
 from recur._roll.time_axis import num_steps
 from recur._roll.unroll import unroll

@@ -11,8 +11,9 @@ from recur._portable import known_sizes
 from recur._roll.chunked.tuning import chunk_steps
 from recur._roll.dispatch import check_implementation, choose, rollers_of
 from recur._roll.first_carry import first_carries
+from recur._roll.flags import Flags, make_flags
 from recur._roll.identity import Programs
-from recur._roll.masking import Flags, fill_inputs, make_flags
+from recur._roll.masking import fill_inputs
 from recur._roll.outputs import check_invalid_ys, hold_outputs
 from recur._roll.per_step import check_series, fill_series
 from recur._roll.remat import segment_steps, through_segments

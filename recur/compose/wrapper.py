@@ -8,7 +8,7 @@ import jax
 
 from recur import _checks as checks
 from recur._roll.composed import Composed, Part, depth
-from recur._roll.masking import valid_steps
+from recur._roll.flags import valid_steps
 from recur._roll.padding import map_valid
 from recur._roll.per_step import check_series, split_series
 from recur._roll.steps import needs_whole

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from recur import _checks as checks
 from recur._arguments import check_functions, check_number
@@ -20,7 +21,7 @@ from recur.decoding.hypotheses import (
     pick,
     put,
 )
-from recur.decoding.sampling import check_class, checked_prompt
+from recur.decoding.sampling import checked_prompt
 from recur.types import Array, Cell, PyTree, Step
 
 
@@ -94,9 +95,25 @@ def beam_search(
         )
     carry, _ = unroll(step, params, carry, embed(prompt[:-1]))
     reads = _Reads(step_of(where, step), embed)
-    check_class(where, "end", end, reads, params, carry, prompt[-1])
+    _, logits = jax.eval_shape(reads, params, carry, prompt[-1])
+    _check_end(where, end, logits.shape[-1])
     options = {"beams": beams, "length": length, "end": end, "alpha": length_penalty}
     return Hypotheses(*_search(reads, params, carry, prompt[-1], **options))
+
+
+def _check_end(where: str, end: Any, classes: int) -> None:
+    if end is None:
+        return
+    if isinstance(end, bool) or not isinstance(end, (int, np.integer)):
+        raise TypeError(
+            f"{where}: end is {checks.describe(end)}; expected an integer, the number "
+            "of a class."
+        )
+    if not 0 <= end < classes:
+        raise ValueError(
+            f"{where}: end is {end}; expected the number of a class, from 0 to "
+            f"{classes - 1}, as the logits have {classes}."
+        )
 
 
 @dataclass(frozen=True)

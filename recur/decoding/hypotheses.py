@@ -46,8 +46,7 @@ def likeliest(scores: Array) -> tuple[Array, Array, Array]:
     """
     beams, classes = scores.shape[0], scores.shape[-1]
     flat = jnp.moveaxis(scores, 0, -2).reshape(*scores.shape[1:-1], beams * classes)
-    top, index = jax.lax.top_k(flat, beams)
-    top, index = jnp.moveaxis(top, -1, 0), jnp.moveaxis(index, -1, 0)
+    top, index = _top(flat, beams)
     return top, index // classes, index % classes
 
 
@@ -61,10 +60,14 @@ def best_of(one: Hypotheses, other: Hypotheses) -> Hypotheses:
       Array([[1]], dtype=int32...)
     """
     both = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), one, other)
-    scores = jnp.moveaxis(both.scores, 0, -1)
-    top, index = jax.lax.top_k(scores, one.scores.shape[0])
-    top, index = jnp.moveaxis(top, -1, 0), jnp.moveaxis(index, -1, 0)
+    top, index = _top(jnp.moveaxis(both.scores, 0, -1), len(one.scores))
     return Hypotheses(pick(both.tokens, index, 1), top, pick(both.lengths, index, 0))
+
+
+def _top(scores: Array, count: int) -> tuple[Array, Array]:
+    """The best of the last axis and where they stand, on the first."""
+    top, index = jax.lax.top_k(scores, count)
+    return jnp.moveaxis(top, -1, 0), jnp.moveaxis(index, -1, 0)
 
 
 def pick(a: Array, index: Array, time_axes: int) -> Array:

@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from recur import _checks as checks
 from recur._arguments import check_arrays, check_functions, check_number
@@ -106,25 +105,6 @@ def checked_prompt(where: str, prompt: Any) -> Array:
     if len(array) == 0:
         raise ValueError(f"{where}: prompt is empty; expected one step or more.")
     return array
-
-
-def check_class(
-    where: str, name: str, value: Any, step: Step, params: PyTree, carry: PyTree, x: Any
-) -> None:
-    """Refuses what is not the number of a class of the logits that a step puts out."""
-    _, logits = jax.eval_shape(step, params, carry, x)
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(
-            f"{where}: {name} is {checks.describe(value)}; expected an integer, the "
-            "number of a class."
-        )
-    if not 0 <= value < logits.shape[-1]:
-        raise ValueError(
-            f"{where}: {name} is {value}; expected the number of a class, from 0 to "
-            f"{logits.shape[-1] - 1}, as the logits have {logits.shape[-1]}."
-        )
 
 
 def _draw(key: Array, logits: Array, temperature: float) -> Array:

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 
 from recur import _checks as checks
 from recur._arguments import check_arrays, check_functions
+from recur._roll.flags import check_flag
 from recur._roll.loss import unroll_loss
-from recur._roll.masking import check_flag
 from recur._roll.steps import step_of
 from recur._roll.unroll import unroll
 from recur.online.vector import Unflatten, flatten, wide_dtype

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from recur import _checks as checks
 from recur._arguments import check_arrays
-from recur._roll.masking import make_flags
+from recur._roll.flags import make_flags
 from recur._roll.padding import fill_invalid, tree_where
 from recur._roll.per_step import check_series, split_series
 from recur._roll.time_axis import num_steps

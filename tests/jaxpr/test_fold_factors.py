@@ -9,7 +9,8 @@ from benchmarks.peers.user_steps import STEPS
 from recur._jaxpr.fold_factors import fold_factors
 from recur._roll.chunked.forward import residual_outputs
 from recur._roll.chunked.resolve import resolve_rule
-from recur._roll.masking import Flags, Starts
+from recur._roll.flags import Flags
+from recur._roll.masking import Starts
 from recur._roll.plain_scan import plain_scan
 from recur._roll.roller import RollPlan, make_roll
 from tests.support.draw import assert_close, random_like

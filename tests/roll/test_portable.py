@@ -7,7 +7,7 @@ import pytest
 from jax import export
 
 import recur
-from recur._roll.masking import check_lengths
+from recur._roll.flags import check_lengths
 from tests.support.draw import assert_close, random_like
 
 CELL = recur.Stack((recur.LSTM(4), recur.Readout(recur.GRU(3), 2)))

@@ -13,7 +13,8 @@ from recur._roll.chunked.inplace_scan import (
     stacked_outputs,
 )
 from recur._roll.chunked.rule import StepRule
-from recur._roll.masking import Flags, Starts, apply_masks
+from recur._roll.flags import Flags
+from recur._roll.masking import Starts, apply_masks
 from recur.types import Array, PyTree
 
 

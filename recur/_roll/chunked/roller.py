@@ -7,7 +7,7 @@ from recur._roll.chunked.resolve import resolve_rule
 from recur._roll.chunked.rule import StepRule
 from recur._roll.chunked.scan import ChunkPlan, chunked_roll
 from recur._roll.chunked.traced_rule import TracedRule
-from recur._roll.masking import Flags
+from recur._roll.flags import Flags
 from recur._roll.roller import Ready, Roll
 from recur.types import PyTree
 

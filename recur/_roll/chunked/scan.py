@@ -24,7 +24,8 @@ from recur._roll.chunked.forward import (
 from recur._roll.chunked.rule import Chunk, StepRule
 from recur._roll.chunked.squeeze_batch import squeeze_batch
 from recur._roll.chunked.tuning import forward_steps
-from recur._roll.masking import Flags, Starts, apply_masks
+from recur._roll.flags import Flags
+from recur._roll.masking import Starts, apply_masks
 from recur._roll.remat import through_segments
 from recur.types import PyTree
 
