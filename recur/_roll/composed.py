@@ -58,7 +58,7 @@ class Composed(ABC):
 def composed(roll: Roll, *, where_it_pays: bool) -> Ready | str:
     """Takes steps that are :class:`Composed`; see :data:`recur._roll.roller.Roller`."""
     owner = composition(roll.step)
-    if owner is None or not roll.plan.chunk:
+    if owner is None or roll.plan.symbolic:
         return ""
     if owner.by_segment and roll.plan.segment is None:
         return "without segments all outputs would exist at once"

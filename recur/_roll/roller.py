@@ -28,15 +28,14 @@ class RollPlan(NamedTuple):
       length: Number of steps.
       reverse: Whether it walks from the last to the first.
       segment: Steps of a segment of rematerialisation; ``None`` to keep everything.
-      chunk: The most steps that may be done at once where a derivative is taken; 0
-        where sizes are symbols, so that nothing can be cut.
+      symbolic: Whether some sizes are symbols, so that nothing can be cut.
       scan_unroll: Steps in one iteration of the plain scan.
     """
 
     length: int
     reverse: bool
     segment: int | None
-    chunk: int
+    symbolic: bool
     scan_unroll: int
 
 

@@ -8,7 +8,6 @@ import jax
 from recur import _arguments as arguments
 from recur import _checks as checks
 from recur._portable import known_sizes
-from recur._roll.chunked.tuning import chunk_steps
 from recur._roll.dispatch import check_implementation, choose, rollers_of
 from recur._roll.first_carry import first_carries
 from recur._roll.flags import Flags, make_flags
@@ -165,9 +164,9 @@ def _roll_step(
     flags |= {"reset_carry": reset_carry, "time_major": time_major}
     seen, anew = make_flags("unroll", carry, xs, length, **flags)
     segment = segment_steps("unroll", memory, length)
-    chunk = chunk_steps(carry, length) if known_sizes(carry, xs) else 0
+    symbolic = not known_sizes(carry, xs)
     options: dict[str, Any] = {"time_major": time_major}
-    options["plan"] = RollPlan(length, reverse, segment, chunk, scan_unroll)
+    options["plan"] = RollPlan(length, reverse, segment, symbolic, scan_unroll)
     options |= {"names": rollers_of(implementation), "pays": implementation == "auto"}
     return _compiled_roll(advance, params, carry, xs, seen, anew, **options)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recur._roll.chunked.rule import Chunk, StepRule
+from recur._roll.chunked.tuning import Tuning
 from recur.types import PyTree
 
 
@@ -32,6 +33,10 @@ class EmittedRule:
     def batch_axes_only(self) -> bool:
         """As inside."""
         return self.inner.batch_axes_only
+
+    def tuned(self, tuning: Tuning) -> "EmittedRule":
+        """As inside."""
+        return EmittedRule(self.inner.tuned(tuning))
 
     def prepare(self, params: PyTree) -> PyTree:
         """Does what is done inside."""

@@ -12,27 +12,29 @@ from recur._roll.chunked.inplace_scan import (
     inplace_scan,
     stacked_outputs,
 )
-from recur._roll.chunked.rule import StepRule
+from recur._roll.chunked.ways import Way
 from recur._roll.flags import Flags
 from recur._roll.masking import Starts, apply_masks
 from recur.types import Array, PyTree
 
 
 def forward_only(
-    rule: StepRule,
+    way: Way,
     weights: PyTree,
     starts: Starts,
-    reverse: bool,
     carry: PyTree,
     inputs: tuple[PyTree, Flags],
     *,
     length: int,
 ) -> tuple[PyTree, PyTree]:
     """Rolls some steps, and keeps nothing of them."""
-    xs, flags = inputs
+    (xs, flags), rule, reverse = inputs, way.rule, way.reverse
     inputs = rule.project(weights, xs), flags
-    step = partial(_step, rule, weights, starts, reverse)
-    scan = partial(jax.lax.scan, xs=inputs, length=length, reverse=reverse)
+    step = partial(_step, way, weights, starts)
+    unroll = way.tuning.scan_unroll
+    scan = partial(
+        jax.lax.scan, xs=inputs, length=length, reverse=reverse, unroll=unroll
+    )
     if not rule.recompute_last_output:
         return scan(lambda carry, inputs: step(carry, inputs)[:2], carry)
 
@@ -52,10 +54,9 @@ def forward_only(
 
 
 def forward_with_residuals(
-    rule: StepRule,
+    way: Way,
     weights: PyTree,
     starts: Starts,
-    reverse: bool,
     values: StackedOutputs,
     carry: PyTree,
     inputs: tuple[PyTree, Flags],
@@ -72,29 +73,29 @@ def forward_with_residuals(
         xs: Any,
         flags: Flags,
     ) -> Any:
-        body = _keeping(partial(_step, rule, weights, starts, reverse))
-        read = rule.project(weights, xs), flags
         scan = partial(
             inplace_scan,
-            body,
+            _keeping(partial(_step, way, weights, starts)),
             carry,
-            read,
+            (way.rule.project(weights, xs), flags),
             values,
             residuals_in_place=residuals_in_place,
+            unroll=way.tuning.scan_unroll,
         )
-        return batch_axis_first(scan(length=length, reverse=reverse))
+        return batch_axis_first(scan(length=length, reverse=way.reverse))
 
-    once = jax.custom_jvp(partial(roll, rule.residuals_in_place))
+    if not way.rule.residuals_in_place:
+        return roll(False, weights, starts, carry, *inputs)
+    once = jax.custom_jvp(partial(roll, True))
     # Whoever differentiates this too would copy what is kept of all steps at each.
     once.defjvp(partial(jax.jvp, partial(roll, False)))
     return once(weights, starts, carry, *inputs)
 
 
 def residual_outputs(
-    rule: StepRule,
+    way: Way,
     weights: PyTree,
     starts: Starts,
-    reverse: bool,
     carry: PyTree,
     inputs: tuple[PyTree, Flags],
 ) -> StackedOutputs:
@@ -102,11 +103,11 @@ def residual_outputs(
     xs, flags = inputs
 
     def first(weights: Any, xs: Any, flags: Flags) -> Any:
-        read = rule.project(weights, xs), flags
+        read = way.rule.project(weights, xs), flags
         return jax.tree.map(lambda a: a[0], read)
 
     one = jax.eval_shape(first, weights, xs, flags)
-    body = _keeping(partial(_step, rule, weights, starts, reverse))
+    body = _keeping(partial(_step, way, weights, starts))
     return stacked_outputs(body, carry, one)
 
 
@@ -120,20 +121,19 @@ def _keeping(step: Callable) -> Callable:
 
 
 def _step(
-    rule: StepRule,
+    way: Way,
     weights: PyTree,
     starts: Starts,
-    reverse: bool,
     carry: PyTree,
     inputs: tuple[PyTree, Flags],
 ) -> tuple[PyTree, ...]:
-    z, flags = inputs
+    (z, flags), rule = inputs, way.rule
 
     def advance(start: PyTree) -> tuple[PyTree, ...]:
         residuals = rule.forward(weights, start, z)
         return *rule.output(weights, start, residuals), residuals, start
 
-    return apply_masks(flags, starts, reverse=reverse)(advance, carry)
+    return apply_masks(flags, starts, reverse=way.reverse)(advance, carry)
 
 
 def batch_axis_first(outputs: PyTree) -> PyTree:

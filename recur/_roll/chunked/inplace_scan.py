@@ -79,6 +79,7 @@ def inplace_scan(
     length: int,
     reverse: bool,
     residuals_in_place: bool,
+    unroll: int = 1,
 ) -> tuple[PyTree, list[Array]]:
     """Scans as ``jax.lax.scan``, and lets what is kept take the place of inputs.
 
@@ -91,6 +92,7 @@ def inplace_scan(
       reverse: Whether to begin at the end.
       residuals_in_place: Whether places are taken at all. Where XLA reads an input in
         more than one kernel, it would copy all of it at every step.
+      unroll: Steps in one iteration.
 
     Returns:
       ``(carry, rows)``, the latter for ``values.spread``.
@@ -121,7 +123,7 @@ def inplace_scan(
 
     read = {n: a for n, a in enumerate(leaves) if n not in over}
     first, xs = (carry, {n: leaves[n] for n in over}), (jnp.arange(length), read)
-    (carry, taken), rows = jax.lax.scan(step, first, xs, length, reverse)
+    (carry, taken), rows = jax.lax.scan(step, first, xs, length, reverse, unroll)
     found = read | {over[n]: a for n, a in taken.items()}
     found |= dict(zip(stacked, rows, strict=True))
     return carry, [found[n] for n in values.once]

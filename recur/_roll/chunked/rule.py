@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple, Protocol
 
+from recur._roll.chunked.tuning import Tuning
 from recur.types import PyTree
 
 
@@ -59,6 +60,10 @@ class StepRule(Protocol):
     @property
     def batch_axes_only(self) -> bool:
         """Whether leading axes are rows, each for itself, so that there may be none."""
+        ...
+
+    def tuned(self, tuning: Tuning) -> "StepRule":
+        """The same rule as a kind of machine wants it, with the same residuals."""
         ...
 
     def prepare(self, params: PyTree) -> PyTree:

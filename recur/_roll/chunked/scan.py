@@ -6,9 +6,9 @@ through time, so that reverse mode, forward mode and every mixture of them come 
 the same lines.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,117 +21,128 @@ from recur._roll.chunked.forward import (
     forward_with_residuals,
     residual_outputs,
 )
-from recur._roll.chunked.rule import Chunk, StepRule
+from recur._roll.chunked.inplace_scan import StackedOutputs
+from recur._roll.chunked.rule import Chunk
 from recur._roll.chunked.squeeze_batch import squeeze_batch
 from recur._roll.chunked.tuning import forward_steps
+from recur._roll.chunked.ways import Way, by_platform
 from recur._roll.flags import Flags
 from recur._roll.masking import Starts, apply_masks
 from recur._roll.remat import through_segments
-from recur.types import PyTree
-
-
-class ChunkPlan(NamedTuple):
-    """How a sequence is walked: ``steps`` at once, from which end."""
-
-    length: int
-    steps: int
-    reverse: bool
+from recur.types import Array, PyTree
 
 
 def chunked_roll(
-    rule: StepRule,
+    ways: Mapping[str, Way],
     params: PyTree,
     carry: PyTree,
     xs: PyTree,
     flags: Flags,
     starts: Starts,
-    walk: ChunkPlan,
 ) -> tuple[PyTree, PyTree]:
     """Rolls a step that was taken apart, as ``jax.lax.scan`` would roll it whole.
 
     Args:
-      rule: Of the step.
-      params: Its params.
+      ways: To walk the sequence, by platform.
+      params: Of the step.
       carry: Enters the first step taken.
       xs: Time-major inputs, of a step that counts where one does not.
       flags: Of each step.
       starts: What resets and steps that do not count start from.
-      walk: Length, size of a chunk, and direction.
 
     Returns:
       ``(carry, ys)``.
     """
+    way = next(iter(ways.values()))
 
     @jax.custom_jvp
     def roll(weights: Any, carry: Any, xs: Any, starts: Any, flags: Flags) -> Any:
-        forward = partial(_forward, rule, weights, walk)
-        if rule.batch_axes_only:
-            forward = partial(squeeze_batch, forward)
-        return batch_axis_first(forward(carry, (xs, flags), starts))
+        return by_platform(ways, _forward, weights, carry, xs, starts, flags)
 
     def roll_jvp(primals: Any, tangents: Any) -> Any:
         weights, carry, xs, starts, flags = primals
         dweights, dcarry, dxs, dstarts, _ = drop_symbolic_zeros(tangents)
-        step = rule, weights, starts, walk.reverse
-        values = residual_outputs(*step, carry, (xs, flags))
-        # What is kept takes the place of projected inputs only if these are all there.
-        whole = walk._replace(steps=walk.length) if rule.residuals_in_place else walk
-        through = partial(forward_with_residuals, *step, values)
-        last, rows = _chunks(through, carry, (xs, flags), whole)
+        last, rows = by_platform(ways, _with_residuals, *primals)
+        values = _residual_outputs(way, *primals)
         (ys, carries_out), residuals = values.spread(rows)
-        steps, reverse = walk.steps, walk.reverse
-        carries_in = None
-        if not any_flag(flags):
-            carries_in = _carries_in(carry, carries_out, steps, reverse=reverse)
-        through = partial(
-            *(
-                _tangent,
-                rule,
-                weights,
-                dweights,
-                instantiate_zeros(starts, dstarts),
-                carries_in,
-            ),
-            reverse,
-        )
-        number = jnp.arange(walk.length) // steps
-        inputs = number, xs, dxs, flags, residuals, carries_out
-        dlast, dys = _chunks(
-            _recomputed(through), instantiate_zeros(carry, dcarry), inputs, walk
-        )
+        moving = instantiate_zeros(carry, dcarry), instantiate_zeros(starts, dstarts)
+        kept = carry, xs, flags, residuals, carries_out
+        tangent = partial(by_platform, ways, _tangent)
+        # Else each way would keep what it computes from these.
+        tangent = tangent if len(ways) == 1 else jax.checkpoint(tangent)
+        dlast, dys = tangent(weights, dweights, *moving, dxs, *kept)
         return batch_axis_first((last, ys)), (dlast, dys)
 
     roll.defjvp(roll_jvp, symbolic_zeros=True)
-    return roll(rule.prepare(params), carry, xs, starts, flags)
+    return roll(way.rule.prepare(params), carry, xs, starts, flags)
 
 
 def _forward(
-    rule: StepRule,
-    weights: PyTree,
-    walk: ChunkPlan,
-    carry: PyTree,
-    inputs: tuple[PyTree, Flags],
-    starts: Starts,
+    way: Way, weights: PyTree, carry: PyTree, xs: PyTree, starts: Starts, flags: Flags
 ) -> tuple[PyTree, PyTree]:
-    through = partial(forward_only, rule, weights, starts, walk.reverse)
-    zs = jax.eval_shape(rule.project, weights, inputs[0])
-    steps = forward_steps(zs, walk.length, walk.steps, rule.made)
-    return _chunks(through, carry, inputs, walk._replace(steps=steps))
+    def forward(carry: PyTree, inputs: PyTree, starts: Starts) -> Any:
+        zs = jax.eval_shape(way.rule.project, weights, inputs[0])
+        size = way.tuning, zs, way.length, way.steps, way.rule.made
+        through = partial(forward_only, way, weights, starts)
+        walk = way._replace(steps=forward_steps(*size))
+        return _chunks(through, carry, inputs, walk)
+
+    if way.rule.batch_axes_only:
+        forward = partial(squeeze_batch, forward)
+    return batch_axis_first(forward(carry, (xs, flags), starts))
+
+
+def _with_residuals(
+    way: Way, weights: PyTree, carry: PyTree, xs: PyTree, starts: Starts, flags: Flags
+) -> tuple[PyTree, list[Array]]:
+    values = _residual_outputs(way, weights, carry, xs, starts, flags)
+    through = partial(forward_with_residuals, way, weights, starts, values)
+    # What is kept takes the place of projected inputs only if these are all there.
+    whole = way._replace(steps=way.length) if way.rule.residuals_in_place else way
+    return _chunks(through, carry, (xs, flags), whole)
+
+
+def _residual_outputs(
+    way: Way, weights: PyTree, carry: PyTree, xs: PyTree, starts: Starts, flags: Flags
+) -> StackedOutputs:
+    return residual_outputs(way, weights, starts, carry, (xs, flags))
 
 
 def _tangent(
-    rule: StepRule,
+    way: Way,
+    weights: PyTree,
+    dweights: PyTree,
+    dcarry: PyTree,
+    dstarts: Starts,
+    dxs: PyTree,
+    carry: PyTree,
+    xs: PyTree,
+    flags: Flags,
+    residuals: PyTree,
+    carries_out: PyTree,
+) -> tuple[PyTree, PyTree]:
+    carries_in = None
+    if not any_flag(flags):
+        carries_in = _carries_in(carry, carries_out, way.steps, reverse=way.reverse)
+    number = jnp.arange(way.length) // way.steps
+    inputs = number, xs, dxs, flags, residuals, carries_out
+    through = partial(_chunk_tangent, way, weights, dweights, dstarts, carries_in)
+    return _chunks(_recomputed(through), dcarry, inputs, way)
+
+
+def _chunk_tangent(
+    way: Way,
     weights: PyTree,
     dweights: PyTree,
     dstarts: Starts,
     carries_in: PyTree,
-    reverse: bool,
     dcarry: PyTree,
     steps: Any,
     *,
     length: int,
 ) -> tuple[PyTree, PyTree]:
     number, xs, dxs, flags, residuals, carries_out = steps
+    rule, reverse = way.rule, way.reverse
     if any_flag(flags):
         chunk = Chunk(xs, carries_out, residuals, None)
     else:
@@ -151,7 +162,8 @@ def _tangent(
         masked_step = apply_masks(flags, moving, reverse=reverse)
         return masked_step(lambda start: rule.tangent(weights, start, linear), dcarry)
 
-    return jax.lax.scan(body, dcarry, (linear, flags), length=length, reverse=reverse)
+    unroll = way.tuning.scan_unroll
+    return jax.lax.scan(body, dcarry, (linear, flags), length, reverse, unroll)
 
 
 def _carries_in(first: PyTree, after: PyTree, steps: int, *, reverse: bool) -> PyTree:
@@ -165,8 +177,9 @@ def _carries_in(first: PyTree, after: PyTree, steps: int, *, reverse: bool) -> P
     return jax.tree.map(shift, first, after)
 
 
-def _chunks(function: Callable, carry: PyTree, xs: PyTree, walk: ChunkPlan) -> Any:
-    return through_segments(lambda f, **_: f, function, carry, xs, **walk._asdict())
+def _chunks(function: Callable, carry: PyTree, xs: PyTree, way: Way) -> Any:
+    walk = {"length": way.length, "steps": way.steps, "reverse": way.reverse}
+    return through_segments(lambda f, **_: f, function, carry, xs, **walk)
 
 
 def _recomputed(function: Callable) -> Callable:

@@ -25,6 +25,7 @@ from recur._jaxpr.merge_batch_dims import merged_product, multiply_like
 from recur._jaxpr.partition import SUMS, Product, StepPartition
 from recur._jaxpr.symbolic_zeros import has_tangent, instantiate_zeros, push_forward
 from recur._roll.chunked.rule import Chunk
+from recur._roll.chunked.tuning import Tuning
 from recur.types import Array, PyTree
 
 
@@ -47,6 +48,10 @@ class TracedRule:
         self.used = used.union(v for v in dissection.outputs if _is_variable(v))
         self.extra = [v for v in dissection.offered if v in self.used]
         self.made = sum(map(_entries, dissection.of_input))
+
+    def tuned(self, tuning: Tuning) -> "TracedRule":
+        """The rule as it is: its equations are those of the step."""
+        return self
 
     def prepare(self, params: PyTree) -> Any:
         """Computes all that needs params alone."""

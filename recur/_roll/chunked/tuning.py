@@ -1,6 +1,7 @@
-"""How many steps are done at once."""
+"""How many steps are done at once, and what else one kind of machine wants."""
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -8,64 +9,132 @@ import jax.numpy as jnp
 
 from recur.types import PyTree
 
-CHUNK = 2**9
-"""Rows of all steps of a chunk together. With more, what a chunk keeps leaves the cache
-of a core; with less, adding to the gradients of the weights takes too long."""
 
-SHARES = 6
-"""Chunks that a sequence is cut into at least, or halves of CHUNK, if it is longer than
-one: what a chunk computes takes more memory than what is kept of as many steps."""
+@dataclass(frozen=True)
+class Tuning:
+    """Choices that change the time and the memory of a roll, and not its values.
 
-ONWARD = 2**19
-"""Entries projected at once where nothing is kept. Of fewer, XLA runs the product on
-one core; more leave the caches of all."""
+    Args:
+      chunk_rows: Rows of all steps of a chunk together where a derivative is taken;
+        ``None`` if only ``chunk_entries`` count. With more, what a chunk keeps leaves
+        the cache of a core; with less, adding to the gradients of the weights takes too
+        long.
+      chunk_entries: Entries of the carries of these steps, at most.
+      chunk_shares: Chunks that a sequence is cut into at least, or halves of
+        ``chunk_rows``, if it is longer than one: what a chunk computes takes more
+        memory than what is kept of as many steps.
+      forward_entries: Entries projected at once where nothing is kept.
+      made_entries: Entries that may be made of the inputs of a chunk, where a step
+        makes many of them: encodes an image, or looks words up by products with one-hot
+        vectors.
+      residuals_in_place: Whether residuals are written over what was read.
+      recompute_last_output: Whether rules that ask for it compute a last output twice.
+      join_rows: Rows from which an LSTM multiplies ``[x, h]`` in one product.
+      scan_unroll: Steps in one iteration of a loop.
+    """
+
+    chunk_rows: int | None
+    chunk_entries: int | None
+    chunk_shares: int
+    forward_entries: int
+    made_entries: int
+    residuals_in_place: bool
+    recompute_last_output: bool
+    join_rows: float
+    scan_unroll: int
 
 
-MADE = 2**20
-"""Entries that may be made of the inputs of a chunk, where a step makes many of them:
-encodes an image, or looks words up by products with one-hot vectors."""
+CPU = Tuning(
+    chunk_rows=2**9,
+    chunk_entries=None,
+    chunk_shares=6,
+    # Of fewer, XLA runs the product on one core; more leave the caches of all.
+    forward_entries=2**19,
+    made_entries=2**20,
+    residuals_in_place=True,
+    recompute_last_output=True,
+    join_rows=128,
+    scan_unroll=1,
+)
+"""Measured on two cores, see ``benchmarks/NOTES.md``."""
+
+OTHER = Tuning(
+    chunk_rows=None,
+    chunk_entries=2**22,
+    chunk_shares=1,
+    forward_entries=2**24,
+    made_entries=2**24,
+    residuals_in_place=False,
+    recompute_last_output=False,
+    join_rows=math.inf,
+    scan_unroll=8,
+)
+"""Nothing was timed: the fewest kernels, copies and loops in what XLA makes for an H100
+within 1.3 times the memory of the plain scan, see ``benchmarks/NOTES.md``."""
+
+TUNINGS = {"cpu": CPU, "default": OTHER}
+"""By the platform for which a program is lowered."""
+
+SHORT = 16
+"""Steps up to which all platforms are tuned as a CPU is. A choice is traced twice, and
+so few steps launch few kernels anyway."""
 
 
-def made_steps(steps: int, made: int) -> int:
+def tunings(length: int) -> dict[str, Tuning]:
+    """The tunings to choose from for a sequence; just one where there is no choice.
+
+    Example:
+      >>> list(tunings(100)), list(tunings(10))
+      (['cpu', 'default'], ['default'])
+    """
+    return TUNINGS if length > SHORT else {"default": TUNINGS["cpu"]}
+
+
+def made_steps(tuning: Tuning, steps: int, made: int) -> int:
     """How many of ``steps`` are done at once, if each makes so many entries.
 
     Example:
-      >>> made_steps(64, made=2**10), made_steps(64, made=2**18), made_steps(64, 2**30)
-      (64, 4, 1)
+      >>> [made_steps(CPU, 64, made=2**n) for n in (10, 18, 30)]
+      [64, 4, 1]
     """
-    return max(1, min(steps, MADE // max(1, made)))
+    return max(1, min(steps, tuning.made_entries // max(1, made)))
 
 
-def chunk_steps(carry: PyTree, length: int) -> int:
+def chunk_steps(tuning: Tuning, carry: PyTree, length: int) -> int:
     """How many are done at once where the derivative is taken, at most.
 
     Example:
-      >>> chunk_steps(jnp.zeros((32, 256)), 1000), chunk_steps(jnp.zeros((32, 256)), 60)
-      (16, 10)
+      >>> [chunk_steps(CPU, jnp.zeros((32, 256)), length) for length in (1000, 60)]
+      [16, 10]
     """
-    shapes = [jnp.shape(a)[:-1] for a in jax.tree.leaves(carry)]
-    rows = max(1, *map(math.prod, shapes), 1)
-    share = max(CHUNK // 2, rows * length // SHARES)
-    most = CHUNK if rows * length <= CHUNK else min(CHUNK, share)
+    shapes = [jnp.shape(a) for a in jax.tree.leaves(carry)]
+    if tuning.chunk_rows is None:
+        most = tuning.chunk_entries or 0
+        return max(1, most // max(1, *map(math.prod, shapes), 1))
+    rows = max(1, *(math.prod(shape[:-1]) for shape in shapes), 1)
+    share = max(tuning.chunk_rows // 2, rows * length // tuning.chunk_shares)
+    short = rows * length <= tuning.chunk_rows
+    most = tuning.chunk_rows if short else min(tuning.chunk_rows, share)
     return max(1, most // rows)
 
 
-def forward_steps(zs: Any, length: int, least: int, made: int) -> int:
+def forward_steps(tuning: Tuning, zs: Any, length: int, least: int, made: int) -> int:
     """How many are done at once where nothing is kept for a derivative.
 
     Args:
+      tuning: Of the machine.
       zs: Shapes of what is projected of all steps.
       length: Of the sequence.
       least: Those done at once otherwise.
       made: Entries made of one step to project it.
 
     Example:
-      >>> forward_steps(jnp.zeros((1000, 16, 256)), 1000, least=16, made=0)
+      >>> forward_steps(CPU, jnp.zeros((1000, 16, 256)), 1000, least=16, made=0)
       125
     """
     entries = sum(math.prod(a.shape[1:]) for a in jax.tree.leaves(zs))
-    steps = max(least, ONWARD // max(1, entries))
-    return even_steps(length, made_steps(steps, made))
+    steps = max(least, tuning.forward_entries // max(1, entries))
+    return even_steps(length, made_steps(tuning, steps, made))
 
 
 def even_steps(length: int, most: int) -> int:

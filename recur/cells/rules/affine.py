@@ -1,16 +1,15 @@
 """What the rules of cells with one recurrent product share."""
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Self
 
 import jax.numpy as jnp
 
 from recur._ops.matmul import add_bias, matmul, matmul_transposed
 from recur._roll.chunked.rule import Chunk
+from recur._roll.chunked.tuning import CPU, Tuning
 from recur.types import Array, DTypeLike
-
-MANY_ROWS = 128
-"""Rows from which one product of ``[x, h]`` is quicker than two; measured on a CPU."""
 
 
 class Weights(NamedTuple):
@@ -27,25 +26,54 @@ class Weights(NamedTuple):
 
 
 @dataclass(frozen=True)
-class AffineRule:
-    r"""Parts of :math:`a_t = x_t W_{ih} + h_{t-1} W_{hh} + b`.
+class TunedRule:
+    """What the rules of the cells share.
 
     Args:
-      joined: Whether each step projects its own input, in one product with ``h``.
       compute_dtype: Dtype of the operands of the products.
+      tuning: Of the machine.
     """
 
-    joined: bool
     compute_dtype: DTypeLike | None
+    tuning: Tuning = field(default=CPU, kw_only=True)
 
-    residuals_in_place = True
     made = 0
     batch_axes_only = True
 
     @property
+    def residuals_in_place(self) -> bool:
+        """Where the machine wants it: one kernel reads what is projected."""
+        return self.tuning.residuals_in_place
+
+    @property
+    def recompute_last_output(self) -> bool:
+        """Not by itself."""
+        return False
+
+    def tuned(self, tuning: Tuning) -> Self:
+        """The same for another machine."""
+        return replace(self, tuning=tuning)
+
+
+@dataclass(frozen=True)
+class AffineRule(TunedRule):
+    r"""Parts of :math:`a_t = x_t W_{ih} + h_{t-1} W_{hh} + b`.
+
+    Args:
+      rows: Of the carry; ``None`` if its products are never joined.
+    """
+
+    rows: int | None = field(default=None, kw_only=True)
+
+    @property
+    def joined(self) -> bool:
+        """Whether each step projects its own input, in one product with ``h``."""
+        return self.rows is not None and self.rows >= self.tuning.join_rows
+
+    @property
     def recompute_last_output(self) -> bool:
         """Only beside a join is that quicker."""
-        return self.joined
+        return self.joined and self.tuning.recompute_last_output
 
     def prepare(self, params: Any) -> Weights:
         """Joins the weights, and turns ``w_hh`` for the way back."""
@@ -98,11 +126,11 @@ def are_arrays(*values: Any) -> bool:
     return all(isinstance(a, jnp.ndarray) for a in values)
 
 
-def many_rows(h: Array) -> bool:
-    """Whether to join the products.
+def num_rows(h: Array) -> int:
+    """How many rows a carry has.
 
     Example:
-      >>> many_rows(jnp.zeros((128, 4)))
-      True
+      >>> num_rows(jnp.zeros((128, 4)))
+      128
     """
-    return h.size // h.shape[-1] >= MANY_ROWS
+    return math.prod(h.shape[:-1])

@@ -68,4 +68,4 @@ def elman_rule(
         return None
     known = any(activation is g for g in SLOPES)  # Not all activations can be hashed.
     # Never joined: unlike an LSTM's, its products are no quicker so.
-    return ElmanRule(False, compute_dtype, activation) if known else None
+    return ElmanRule(compute_dtype, activation) if known else None

@@ -9,14 +9,13 @@ The gates come from one ``tanh`` as in the LSTM's rule, :math:`t`, and so
 :math:`\sigma' = \tfrac14 (1 - t^2)`.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
 from recur._ops.matmul import add_bias, matmul, matmul_transposed, scale
 from recur._roll.chunked.rule import Chunk
-from recur.cells.rules.affine import are_arrays
+from recur.cells.rules.affine import TunedRule, are_arrays
 from recur.types import Array, DTypeLike
 
 
@@ -32,20 +31,8 @@ class _Weights(NamedTuple):
     w_hh_t: Any  # transposed
 
 
-@dataclass(frozen=True)
-class _Rule:
-    """What both forms share.
-
-    Args:
-      compute_dtype: Dtype of the operands of the products.
-    """
-
-    compute_dtype: DTypeLike | None
-
-    residuals_in_place = True
-    made = 0
-    recompute_last_output = False
-    batch_axes_only = True
+class _Rule(TunedRule):
+    """What both forms share."""
 
     def project(self, weights: _Weights, xs: Array) -> tuple[Array, Array]:
         """Multiplies ``x W_ih``; apart, gates and candidate can take its place."""
@@ -78,7 +65,10 @@ class ResetAfterRule(_Rule):
         \dot{\tilde n} &= \dot x_n + q r' \odot \dot{\tilde r} + r \odot \dot q
     """
 
-    recompute_last_output = True
+    @property
+    def recompute_last_output(self) -> bool:
+        """Where the machine wants it."""
+        return self.tuning.recompute_last_output
 
     def prepare(self, params: Any) -> _Weights:
         """Cuts ``w_ih``, and turns ``w_hh`` for the way back."""

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from recur._ops.matmul import scale
 from recur._ops.parallel_tanh import parallel_tanh
 from recur._roll.chunked.rule import Chunk
-from recur.cells.rules.affine import AffineRule, Weights, are_arrays, many_rows
+from recur.cells.rules.affine import AffineRule, Weights, are_arrays, num_rows
 from recur.types import Array, DTypeLike
 
 
@@ -77,7 +77,7 @@ def lstm_rule(
     arrays = are_arrays(carry.h, params.w_ih, params.w_hh, params.b)
     if not (plain and arrays and params.w_ih.dtype == params.w_hh.dtype):
         return None
-    return LSTMRule(many_rows(carry.h), compute_dtype)
+    return LSTMRule(compute_dtype, rows=num_rows(carry.h))
 
 
 def _halves(gates: Array, half: float) -> Array:
