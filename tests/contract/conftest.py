@@ -5,11 +5,15 @@ import pytest
 import recur
 from recur._roll.chunked import tuning
 from tests.cases import CASES
+from tests.support.tune import tune, tune_as_elsewhere
 
 # The plain scan knows nothing of cells, so a few rows tell whether it is right.
 SCANNED = {"elman-tanh", "lstm", "user-cell"}
 ROWS = [(case, "chunked") for case in CASES]
 ROWS += [(case, "scan") for case in CASES if case.name in SCANNED]
+# What is chosen for other platforms, on this one.
+ELSEWHERE = {"lstm", "gru", "elman-tanh", "user-cell"}
+ROWS += [(case, "elsewhere") for case in CASES if case.name in ELSEWHERE]
 
 # In the quick lane: each way to take a step apart, one that is not, and a composition.
 BRIEF = {"elman-tanh", "lstm", "gru", "gru-reset-before", "lstm-peephole", "user-cell"}
@@ -29,10 +33,12 @@ def case(request, monkeypatch):
     """One row of the table of cells, rolled in one of the ways."""
     row, implementation = request.param
     apart = ("composed", "chunked", "scan")
-    ways = apart if implementation == "chunked" else "scan"
+    ways = "scan" if implementation == "scan" else apart
     monkeypatch.setitem(recur.unroll.__kwdefaults__, "implementation", ways)
     # Chunks of a few steps, so that there are several, and one that is shorter.
-    monkeypatch.setattr(tuning, "CHUNK", 6)
-    monkeypatch.setattr(tuning, "ONWARD", 0)
     monkeypatch.setattr(tuning, "even_steps", min)
+    if implementation == "elsewhere":
+        tune_as_elsewhere(monkeypatch, scan_unroll=2)
+    else:
+        tune(monkeypatch, chunk_rows=6, forward_entries=0)
     return row

@@ -9,6 +9,7 @@ from benchmarks.peers.user_steps import STEPS
 from recur._jaxpr.fold_factors import fold_factors
 from recur._roll.chunked.forward import residual_outputs
 from recur._roll.chunked.resolve import resolve_rule
+from recur._roll.chunked.ways import ways_of
 from recur._roll.flags import Flags
 from recur._roll.masking import Starts
 from recur._roll.plain_scan import plain_scan
@@ -82,9 +83,10 @@ def test_a_value_is_kept_once(name, kept):
     params, carry = cell.init(jax.random.key(0), N), cell.init_carry((B,))
     xs = jnp.zeros((2, B, N))
     step, flags, starts = STEPS[name], Flags(None, None), Starts(None, None)
-    plan = RollPlan(2, reverse=False, segment=None, chunk=2, scan_unroll=1)
+    plan = RollPlan(2, reverse=False, segment=None, symbolic=False, scan_unroll=1)
     roll = make_roll(step, params, carry, xs, flags, starts, plan, plain_scan)
     rule = resolve_rule(roll, where_it_pays=False)
     weights, inputs = rule.prepare(params), (xs, flags)
-    values = residual_outputs(rule, weights, starts, False, carry, inputs)
+    way = ways_of(rule, carry, 2, of=2, reverse=False)["default"]
+    values = residual_outputs(way, weights, starts, carry, inputs)
     assert len(values.once) == kept

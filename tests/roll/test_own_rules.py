@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import pytest
 
 import recur
-from recur._roll.chunked import tuning
-from recur._roll.chunked.tuning import chunk_steps, even_steps, forward_steps
+from recur._roll.chunked.tuning import CPU, chunk_steps, even_steps, forward_steps
 from recur._roll.dispatch import check_implementation
 from recur.cells.rules.elman import ElmanRule
 from recur.cells.rules.gru import ResetAfterRule, ResetBeforeRule
 from recur.cells.rules.lstm import LSTMRule
 from tests.support.draw import TOLERANCE, assert_close, random_like, weigh
+from tests.support.tune import tune
 
 B, T, N, H = 3, 6, 4, 5
 CELLS = {
@@ -92,7 +92,7 @@ def test_a_step_that_was_overridden_is_another_step():
 @pytest.mark.slow
 @pytest.mark.usefixtures("as_users_fuse")
 def test_training_keeps_less_than_the_plain_scan(monkeypatch):
-    monkeypatch.setattr(tuning, "CHUNK", 16 * B)
+    tune(monkeypatch, chunk_rows=16 * B)
     cell, params, carry, _ = prepared("lstm")
     xs = jnp.zeros((256, B, N))
 
@@ -114,20 +114,20 @@ def test_unknown_implementations_are_refused():
 
 
 def test_chunks_are_at_least_a_step():
-    assert chunk_steps(jnp.zeros((10**4, 10**3)), 10**3) == 1
-    assert chunk_steps((), 10**3) > 1
-    assert chunk_steps((), 0) > 0
+    assert chunk_steps(CPU, jnp.zeros((10**4, 10**3)), 10**3) == 1
+    assert chunk_steps(CPU, (), 10**3) > 1
+    assert chunk_steps(CPU, (), 0) > 0
     assert even_steps(7, 1) == 1
 
 
 @pytest.mark.slow
 def test_more_steps_are_done_at_once_onward_the_less_is_projected():
     ahead = [
-        forward_steps(jnp.zeros((96, 16, n)), 96, least=2, made=0)
+        forward_steps(CPU, jnp.zeros((96, 16, n)), 96, least=2, made=0, most=96)
         for n in (8, 900, 10**5)
     ]
     assert ahead[0] == 96 > ahead[1] > ahead[2] == 2
-    assert forward_steps((), 5, least=1, made=0) == 5
+    assert forward_steps(CPU, (), 5, least=1, made=0, most=3) == 3
 
 
 def test_chunks_are_even_where_that_costs_little():

@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 
 import recur
-from recur._roll.chunked import tuning
 from tests.roll.random_steps import draw_program, needed
 from tests.support.draw import quickly
+from tests.support.tune import tune
 
 
 @pytest.fixture(autouse=True)
 def _as_users_have_it(monkeypatch, x64):
-    monkeypatch.setattr(tuning, "CHUNK", 4)
-    monkeypatch.setattr(tuning, "ONWARD", 0)
+    tune(monkeypatch, chunk_rows=4, forward_entries=0)
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
         yield
 

@@ -9,17 +9,17 @@ import pytest
 from flax import linen as nn
 
 import recur
-from recur._roll.chunked import resolve, tuning
+from recur._roll.chunked import resolve
 from recur._roll.chunked.traced_rule import TracedRule
 from tests.support.draw import assert_close, quickly, random_like, weigh
+from tests.support.tune import tune
 
 B, T, N, H = 2, 5, 3, 4
 
 
 @pytest.fixture(autouse=True)
 def _chunks_of_three(monkeypatch):
-    monkeypatch.setattr(tuning, "CHUNK", 3 * B)
-    monkeypatch.setattr(tuning, "ONWARD", 0)
+    tune(monkeypatch, chunk_rows=3 * B, forward_entries=0)
 
 
 def drawn(*shapes):

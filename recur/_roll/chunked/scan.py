@@ -82,14 +82,19 @@ def _forward(
 ) -> tuple[PyTree, PyTree]:
     def forward(carry: PyTree, inputs: PyTree, starts: Starts) -> Any:
         zs = jax.eval_shape(way.rule.project, weights, inputs[0])
-        size = way.tuning, zs, way.length, way.steps, way.rule.made
+        # In one chunk XLA fuses what is computed twice after all.
+        most = -(-way.length // 2) if way.rule.recompute_last_output else way.length
+        size = zs, way.length, way.steps, way.rule.made
+        steps = forward_steps(way.tuning, *size, most=most)
         through = partial(forward_only, way, weights, starts)
-        walk = way._replace(steps=forward_steps(*size))
-        return _chunks(through, carry, inputs, walk)
+        return _chunks(through, carry, inputs, way._replace(steps=steps))
 
-    if way.rule.batch_axes_only:
-        forward = partial(squeeze_batch, forward)
-    return batch_axis_first(forward(carry, (xs, flags), starts))
+    one_row = squeeze_batch if way.rule.batch_axes_only else _as_it_is
+    return batch_axis_first(one_row(forward, carry, (xs, flags), starts))
+
+
+def _as_it_is(roll: Callable, *args: PyTree) -> tuple[PyTree, PyTree]:
+    return roll(*args)
 
 
 def _with_residuals(

@@ -118,7 +118,9 @@ def chunk_steps(tuning: Tuning, carry: PyTree, length: int) -> int:
     return max(1, most // rows)
 
 
-def forward_steps(tuning: Tuning, zs: Any, length: int, least: int, made: int) -> int:
+def forward_steps(
+    tuning: Tuning, zs: Any, length: int, least: int, made: int, most: int
+) -> int:
     """How many are done at once where nothing is kept for a derivative.
 
     Args:
@@ -127,14 +129,16 @@ def forward_steps(tuning: Tuning, zs: Any, length: int, least: int, made: int) -
       length: Of the sequence.
       least: Those done at once otherwise.
       made: Entries made of one step to project it.
+      most: Those done at once at most.
 
     Example:
-      >>> forward_steps(CPU, jnp.zeros((1000, 16, 256)), 1000, least=16, made=0)
+      >>> zs = jnp.zeros((1000, 16, 256))
+      >>> forward_steps(CPU, zs, 1000, least=16, made=0, most=1000)
       125
     """
     entries = sum(math.prod(a.shape[1:]) for a in jax.tree.leaves(zs))
     steps = max(least, tuning.forward_entries // max(1, entries))
-    return even_steps(length, made_steps(tuning, steps, made))
+    return even_steps(length, min(most, made_steps(tuning, steps, made)))
 
 
 def even_steps(length: int, most: int) -> int:

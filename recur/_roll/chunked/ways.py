@@ -6,14 +6,9 @@ from typing import NamedTuple
 
 import jax
 
+from recur._roll.chunked import tuning
 from recur._roll.chunked.rule import StepRule
-from recur._roll.chunked.tuning import (
-    Tuning,
-    chunk_steps,
-    even_steps,
-    made_steps,
-    tunings,
-)
+from recur._roll.chunked.tuning import Tuning
 from recur.types import PyTree
 
 
@@ -40,12 +35,12 @@ def ways_of(
 ) -> dict[str, Way]:
     """Makes the ways by platform, for ``length`` steps of a sequence ``of`` so many."""
 
-    def way(tuning: Tuning) -> Way:
-        most = made_steps(tuning, chunk_steps(tuning, carry, of), rule.made)
-        steps = even_steps(length, most)
-        return Way(rule.tuned(tuning), length, steps, reverse, tuning)
+    def way(tuned: Tuning) -> Way:
+        most = tuning.chunk_steps(tuned, carry, of)
+        steps = tuning.even_steps(length, tuning.made_steps(tuned, most, rule.made))
+        return Way(rule.tuned(tuned), length, steps, reverse, tuned)
 
-    return {name: way(tuning) for name, tuning in tunings(of).items()}
+    return {name: way(tuned) for name, tuned in tuning.tunings(of).items()}
 
 
 def by_platform(
