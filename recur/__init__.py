@@ -43,16 +43,10 @@ from recur.cells.gru import (
 from recur.cells.layer_norm_gru import (
     LayerNormGRU,
     LayerNormGRUParams,
-    layer_norm_gru_init,
-    layer_norm_gru_init_carry,
-    layer_norm_gru_step,
 )
 from recur.cells.layer_norm_lstm import (
     LayerNormLSTM,
     LayerNormLSTMParams,
-    layer_norm_lstm_init,
-    layer_norm_lstm_init_carry,
-    layer_norm_lstm_step,
 )
 from recur.cells.lstm import (
     LSTM,
@@ -131,12 +125,6 @@ __all__ = [
     "gru_step",
     "initializers",
     "last_output",
-    "layer_norm_gru_init",
-    "layer_norm_gru_init_carry",
-    "layer_norm_gru_step",
-    "layer_norm_lstm_init",
-    "layer_norm_lstm_init_carry",
-    "layer_norm_lstm_step",
     "lstm_init",
     "lstm_init_carry",
     "lstm_step",

@@ -11,16 +11,6 @@ FUNCTIONS = {
     recur.Elman: (recur.elman_init, recur.elman_init_carry, recur.elman_step),
     recur.LSTM: (recur.lstm_init, recur.lstm_init_carry, recur.lstm_step),
     recur.GRU: (recur.gru_init, recur.gru_init_carry, recur.gru_step),
-    recur.LayerNormLSTM: (
-        recur.layer_norm_lstm_init,
-        recur.layer_norm_lstm_init_carry,
-        recur.layer_norm_lstm_step,
-    ),
-    recur.LayerNormGRU: (
-        recur.layer_norm_gru_init,
-        recur.layer_norm_gru_init_carry,
-        recur.layer_norm_gru_step,
-    ),
 }
 
 
