@@ -14,8 +14,9 @@ from typing import Any
 
 import jax
 from jax.extend import core
+from jax.extend.core import ClosedJaxpr, JaxprEqn
 
-from recur._jaxpr.interpret import inlined, read, run_alone
+from recur._jaxpr.interpret import Atom, inlined, read, run_alone
 from recur.types import Array, PyTree
 
 Terms = dict[int, Any]
@@ -49,7 +50,11 @@ def fold_factors(linear: Callable, *like: PyTree) -> Callable:
 
 
 def _call(
-    program: list[Any], outputs: list[Any], tree: Any, factors: list[Array], *args: Any
+    program: list[Callable],
+    outputs: list[Callable],
+    tree: Any,
+    factors: list[Array],
+    *args: Any,
 ) -> PyTree:
     values = jax.tree.leaves(args)
     for do in program:
@@ -60,7 +65,7 @@ def _call(
 class _Folding:
     """Turns equations into a program: ``(values, factors) -> further values``."""
 
-    def __init__(self, closed: Any) -> None:
+    def __init__(self, closed: ClosedJaxpr) -> None:
         jaxpr = closed.jaxpr
         self.known = dict(zip(jaxpr.constvars, closed.consts, strict=True))
         self.terms: dict[Any, Terms] = {
@@ -69,10 +74,10 @@ class _Folding:
         self.values = len(jaxpr.invars)
         used = [v for eqn in jaxpr.eqns for v in eqn.invars] + jaxpr.outvars
         self.uses = Counter(v for v in used if not isinstance(v, core.Literal))
-        self.program: list[Any] = []
+        self.program: list[Callable] = []
         self.factors: list[Array] = []
 
-    def fold(self, eqn: Any) -> None:
+    def fold(self, eqn: JaxprEqn) -> None:
         """Adds an equation."""
         name, moves = eqn.primitive.name, [self._moves(v) for v in eqn.invars]
         if not any(moves):
@@ -92,17 +97,17 @@ class _Folding:
         else:
             self._leave(eqn)
 
-    def output(self, variable: Any) -> Callable:
+    def output(self, variable: Atom) -> Callable:
         """Gives ``(values, factors) -> [value]``."""
         if self._moves(variable):
             return partial(_added_up, self._places(self.terms[variable]))
         place = self._place(read(self.known, variable))
         return lambda values, factors: [_at(place, factors)]
 
-    def _moves(self, v: Any) -> bool:
+    def _moves(self, v: Atom) -> bool:
         return not isinstance(v, core.Literal) and v in self.terms
 
-    def _sum(self, eqn: Any, *sums: Terms) -> None:
+    def _sum(self, eqn: JaxprEqn, *sums: Terms) -> None:
         terms: Terms = {}
         for n, factor in (item for each in sums for item in each.items()):
             terms[n] = _plus(terms[n], factor) if n in terms else factor
@@ -111,7 +116,7 @@ class _Folding:
         if self.uses[variable] > 1:
             self._alone(variable)
 
-    def _alone(self, variable: Any) -> Terms:
+    def _alone(self, variable: Atom) -> Terms:
         """Makes a value of what is a sum of several."""
         terms = self.terms[variable]
         if len(terms) > 1:
@@ -119,13 +124,13 @@ class _Folding:
             self._new(variable)
         return self.terms[variable]
 
-    def _leave(self, eqn: Any) -> None:
+    def _leave(self, eqn: JaxprEqn) -> None:
         sources = [self.output(v) for v in eqn.invars]
         self.program.append(partial(_run, eqn, sources))
         for variable in eqn.outvars:
             self._new(variable)
 
-    def _new(self, variable: Any) -> None:
+    def _new(self, variable: Atom) -> None:
         self.terms[variable] = {self.values: None}
         self.values += 1
 
@@ -158,7 +163,7 @@ def _added_up(
 
 
 def _run(
-    eqn: Any, sources: list[Callable], values: list[Array], factors: list[Array]
+    eqn: JaxprEqn, sources: list[Callable], values: list[Array], factors: list[Array]
 ) -> list[Array]:
     return run_alone(eqn, [source(values, factors)[0] for source in sources])
 

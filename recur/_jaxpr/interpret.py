@@ -1,19 +1,36 @@
 """Running a traced function operation by operation, by JAX's public interface."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import jax
 from jax.extend import core
+from jax.extend.core import ClosedJaxpr, JaxprEqn
 
-Rule = Callable[[Any, list[Any]], list[Any]]
+from recur.types import Array
+
+Atom = core.Var | core.Literal
+"""A variable of a jaxpr, or a number in its place."""
+
+Values = dict[Atom, Any]
+"""What is known of variables, by variable."""
+
+Rule = Callable[[JaxprEqn, list[Any]], list[Any]]
 """``(equation, inputs) -> outputs``: what to do instead of an operation."""
 
 NESTED = ("jit", "pjit", "closed_call", "core_call")
 
 
-def evaluate(closed: Any, args: list[Any], rules: Mapping[str, Rule]) -> list[Any]:
+def shape_of(variable: Atom) -> tuple[int, ...]:
+    """Tells the shape of what a variable stands for."""
+    aval: Any = variable.aval  # Of arrays only, which a type does not say.
+    return aval.shape
+
+
+def evaluate(
+    closed: ClosedJaxpr, args: Sequence[Array], rules: Mapping[str, Rule]
+) -> list[Any]:
     """Runs a closed jaxpr with its nested jits laid open.
 
     Args:
@@ -32,7 +49,7 @@ def evaluate(closed: Any, args: list[Any], rules: Mapping[str, Rule]) -> list[An
 
 
 def run(
-    eqns: list[Any], known: dict[Any, Any], rules: Mapping[str, Rule] | None = None
+    eqns: list[JaxprEqn], known: Values, rules: Mapping[str, Rule] | None = None
 ) -> None:
     """Runs equations one after the other, and adds their results to ``known``."""
     for eqn in eqns:
@@ -40,7 +57,7 @@ def run(
         known |= dict(zip(eqn.outvars, results, strict=True))
 
 
-def read(known: Mapping[Any, Any], variable: Any) -> Any:
+def read(known: Mapping[Atom, Array], variable: Atom) -> Any:
     """Looks a variable up; a literal is its own value."""
     return variable.val if isinstance(variable, core.Literal) else known[variable]
 
@@ -60,7 +77,7 @@ def inlined(function: Callable, *args: Any) -> tuple[Any, Any]:
     return retraced(closed, {"name": lambda eqn, inputs: inputs}), shapes
 
 
-def retraced(closed: Any, rules: Mapping[str, Rule]) -> Any:
+def retraced(closed: ClosedJaxpr, rules: Mapping[str, Rule]) -> Any:
     """Traces what a closed jaxpr computes once more, by these rules and laid open."""
     flat = jax.make_jaxpr(lambda *leaves: evaluate(closed, list(leaves), rules))
     return flat(*closed.in_avals)
@@ -85,7 +102,7 @@ def traced(function: Callable, *args: Any) -> Callable:
     return call
 
 
-def _run_one(eqn: Any, args: list[Any], rules: Mapping[str, Rule]) -> list[Any]:
+def _run_one(eqn: JaxprEqn, args: list[Array], rules: Mapping[str, Rule]) -> list[Any]:
     name = eqn.primitive.name
     if name in rules:
         return rules[name](eqn, args)
@@ -95,7 +112,7 @@ def _run_one(eqn: Any, args: list[Any], rules: Mapping[str, Rule]) -> list[Any]:
     return run_alone(eqn, args)
 
 
-def run_alone(eqn: Any, args: list[Any]) -> list[Any]:
+def run_alone(eqn: JaxprEqn, args: list[Any]) -> list[Any]:
     """Runs one equation on the inputs given."""
     # How a primitive is bound changes between versions; a jaxpr of one equation is run
     # the same way in all of them.

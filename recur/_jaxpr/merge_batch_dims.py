@@ -4,13 +4,14 @@ from typing import Any
 
 import jax
 from jax.custom_batching import custom_vmap
+from jax.extend.core import JaxprEqn
 
 from recur._jaxpr.interpret import run_alone
 from recur._ops.matmul import merge_rows
 from recur.types import Array
 
 
-def merged_product(eqn: Any, inputs: list[Any]) -> list[Array]:
+def merged_product(eqn: JaxprEqn, inputs: list[Array]) -> list[Array]:
     """Runs a ``dot_general`` that is about to be mapped over steps sharing a weight.
 
     Mapped by JAX alone it would have two axes of rows, time and batch, of which the
@@ -41,19 +42,19 @@ def merged_product(eqn: Any, inputs: list[Any]) -> list[Array]:
     return [product(*inputs)]
 
 
-def is_plain(eqn: Any, x: Any, w: Any) -> bool:
+def is_plain(eqn: JaxprEqn, x: Any, w: Any) -> bool:
     """Whether a ``dot_general`` is ``x @ w``, with any axes of rows."""
     (left, right), batch = eqn.params["dimension_numbers"]
     plain_axes = left == (x.ndim - 1,) and right == (0,) and batch == ((), ())
     return plain_axes and w.ndim == 2
 
 
-def _flat(eqn: Any, x: Array, w: Array) -> Array:
+def _flat(eqn: JaxprEqn, x: Array, w: Array) -> Array:
     out = multiply_like(eqn, merge_rows(x), w, 0)
     return out.reshape(*x.shape[:-1], w.shape[-1])
 
 
-def multiply_like(eqn: Any, x: Array, w: Array, axis: int) -> Array:
+def multiply_like(eqn: JaxprEqn, x: Array, w: Array, axis: int) -> Array:
     """Sums over the last axis of ``x`` and one of ``w``, with an equation's options."""
     names = ("precision", "preferred_element_type")
     options = {name: eqn.params[name] for name in names}

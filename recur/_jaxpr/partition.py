@@ -1,22 +1,24 @@
 """Sorting what a step computes by what it needs: params, its input, or the carry."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.extend import core
+from jax.extend.core import Jaxpr, JaxprEqn
 
-from recur._jaxpr.interpret import inlined
+from recur._jaxpr.interpret import Atom, inlined, shape_of
 from recur._jaxpr.separable import is_separable
 from recur._jaxpr.split_concat import split_concat
 from recur._jaxpr.symbolic_zeros import has_tangent
 from recur._jaxpr.weight_on_right import weight_on_right
-from recur.types import PyTree, Step
+from recur.types import Array, PyTree, Step
 
 PARAMS, INPUT, CARRY = range(3)
+Users = dict[Atom, list[JaxprEqn]]
 SUMS = {"add", "add_any", "sub"}
 UNARY = {"reshape", "slice", "split", "squeeze", "transpose", "copy", "neg"}
 
@@ -32,28 +34,28 @@ class Product:
       cut: What is known of the step once product and chain are: the pre-activations.
     """
 
-    eqn: Any
+    eqn: JaxprEqn
     weight: int
-    chain: list[Any]
-    cut: list[Any]
+    chain: list[JaxprEqn]
+    cut: Sequence[Atom]
 
 
 @dataclass(frozen=True, eq=False)
 class StepPartition:
     """The equations of a step, sorted; a variable is one of its jaxpr's."""
 
-    of_params: list[Any]
-    of_input: list[Any]
-    in_loop: list[Any]  # all that need the carry, without chains
-    rest: list[Any]  # those without products
+    of_params: list[JaxprEqn]
+    of_input: list[JaxprEqn]
+    in_loop: list[JaxprEqn]  # all that need the carry, without chains
+    rest: list[JaxprEqn]  # those without products
     products: list[Product]
-    fixed: list[Any]  # what the others need of params
-    offered: list[Any]  # what the loop needs of the input
-    consts: tuple[list[Any], list[Any]]
-    params: list[Any]
-    carry: list[Any]
-    x: list[Any]
-    outputs: list[Any]
+    fixed: Sequence[Atom]  # what the others need of params
+    offered: Sequence[Atom]  # what the loop needs of the input
+    consts: tuple[list[Atom], list[Array]]
+    params: Sequence[Atom]
+    carry: Sequence[Atom]
+    x: Sequence[Atom]
+    outputs: Sequence[Atom]
     structure: Any  # of (carry, y)
 
 
@@ -114,23 +116,25 @@ def partition_step(
     )
 
 
-def _leveller(jaxpr: Any, params: PyTree, carry: PyTree) -> Callable[[Any], int]:
+def _leveller(jaxpr: Jaxpr, params: PyTree, carry: PyTree) -> Callable[[Atom], int]:
     """Tells what a variable needs."""
     level = _levels(jaxpr.eqns, jaxpr.constvars, _split(jaxpr.invars, params, carry))
     return lambda v: _level(level, [v])
 
 
-def _joining(level_of: Callable[[Any], int]) -> Callable[[Any], bool]:
+def _joining(
+    level_of: Callable[[Atom], int],
+) -> Callable[[JaxprEqn], bool]:
     """Tells which equations join an input with something of the carry."""
 
-    def joins(eqn: Any) -> bool:
+    def joins(eqn: JaxprEqn) -> bool:
         levels = {level_of(v) for v in eqn.invars}
         return eqn.primitive.name == "concatenate" and {INPUT, CARRY} <= levels
 
     return joins
 
 
-def _needed(eqns: list[Any], outputs: list[Any]) -> list[Any]:
+def _needed(eqns: list[JaxprEqn], outputs: Sequence[Atom]) -> list[JaxprEqn]:
     needed, kept = set(_variables(outputs)), []
     for eqn in reversed(eqns):
         if needed.intersection(eqn.outvars):
@@ -139,7 +143,9 @@ def _needed(eqns: list[Any], outputs: list[Any]) -> list[Any]:
     return kept[::-1]
 
 
-def _split(invars: list[Any], params: PyTree, carry: PyTree) -> dict[int, list[Any]]:
+def _split(
+    invars: Sequence[Atom], params: PyTree, carry: PyTree
+) -> dict[int, Sequence[Atom]]:
     of_params, of_carry = (len(jax.tree.leaves(tree)) for tree in (params, carry))
     return {
         PARAMS: invars[:of_params],
@@ -149,8 +155,8 @@ def _split(invars: list[Any], params: PyTree, carry: PyTree) -> dict[int, list[A
 
 
 def _levels(
-    eqns: list[Any], consts: list[Any], groups: dict[int, list[Any]]
-) -> dict[Any, int]:
+    eqns: list[JaxprEqn], consts: Sequence[Atom], groups: dict[int, Sequence[Atom]]
+) -> dict[Atom, int]:
     level = dict.fromkeys(consts, PARAMS)
     level |= {v: n for n, group in groups.items() for v in group}
     for eqn in eqns:
@@ -158,37 +164,39 @@ def _levels(
     return level
 
 
-def _level(level: dict[Any, int], variables: Iterable[Any]) -> int:
+def _level(level: dict[Atom, int], variables: Iterable[Atom]) -> int:
     return max((level[v] for v in _variables(variables)), default=PARAMS)
 
 
-def _users(eqns: list[Any]) -> dict[Any, list[Any]]:
-    users: dict[Any, list[Any]] = {}
+def _users(eqns: list[JaxprEqn]) -> Users:
+    users: Users = {}
     for eqn in eqns:
         for v in dict.fromkeys(_variables(eqn.invars)):
             users.setdefault(v, []).append(eqn)
     return users
 
 
-def _weight(eqn: Any, level: dict[Any, int]) -> int | None:
+def _weight(eqn: JaxprEqn, level: dict[Atom, int]) -> int | None:
     if eqn.primitive.name != "dot_general" or eqn.params["dimension_numbers"][1][0]:
         return None
     if not all(has_tangent(v.aval) for v in (*eqn.invars, *eqn.outvars)):
         return None
     levels = [_level(level, [v]) for v in eqn.invars]
-    weights = [n for n in (0, 1) if levels[n] == PARAMS and eqn.invars[n].aval.ndim > 1]
+    weights = [
+        n for n in (0, 1) if levels[n] == PARAMS and len(shape_of(eqn.invars[n])) > 1
+    ]
     return weights[0] if len(weights) == 1 and CARRY in levels else None
 
 
 def _follow(
-    eqn: Any, weight: int, users: dict, level: dict[Any, int], outputs: set[Any]
+    eqn: JaxprEqn, weight: int, users: Users, level: dict[Atom, int], outputs: set[Atom]
 ) -> Product:
     cut, chain = list(eqn.outvars), []
 
-    def steps_on(v: Any) -> list[Any] | None:
+    def steps_on(v: Atom) -> list[JaxprEqn] | None:
         after = users.get(v, [])
-        size = sum(math.prod(o.aval.shape) for e in after for o in e.outvars)
-        fits = v not in outputs and size <= math.prod(v.aval.shape)
+        size = sum(math.prod(shape_of(o)) for e in after for o in e.outvars)
+        fits = v not in outputs and size <= math.prod(shape_of(v))
         affine = all(_is_affine(e, v, level) for e in after)
         return after if after and fits and affine else None
 
@@ -200,7 +208,7 @@ def _follow(
     return Product(eqn, weight, chain, cut)
 
 
-def _is_affine(eqn: Any, v: Any, level: dict[Any, int]) -> bool:
+def _is_affine(eqn: JaxprEqn, v: Atom, level: dict[Atom, int]) -> bool:
     name, others = eqn.primitive.name, [o for o in eqn.invars if o is not v]
     if name in UNARY:
         return True
@@ -217,15 +225,19 @@ def _is_affine(eqn: Any, v: Any, level: dict[Any, int]) -> bool:
     )
 
 
-def _spreads(eqn: Any, level: dict[Any, int]) -> bool:
+def _spreads(eqn: JaxprEqn, level: dict[Atom, int]) -> bool:
     """Whether an equation repeats params, such as a bias for each row."""
-    sizes = [math.prod(v.aval.shape) for v in (*eqn.invars[:1], *eqn.outvars)]
+    sizes = [math.prod(shape_of(v)) for v in (*eqn.invars[:1], *eqn.outvars)]
     larger = eqn.primitive.name == "broadcast_in_dim" and sizes[0] < sizes[-1]
     return larger and _level(level, eqn.outvars) == PARAMS
 
 
 def _all_early(
-    eqn: Any, users: dict, level: dict[Any, int], chained: set[int], outputs: list[Any]
+    eqn: JaxprEqn,
+    users: Users,
+    level: dict[Atom, int],
+    chained: set[int],
+    outputs: Sequence[Atom],
 ) -> bool:
     """Whether all that use it are done for many steps at once.
 
@@ -242,11 +254,11 @@ def _is_floating(a: Any) -> bool:
 
 
 def _of_level(
-    wanted: int, level: dict[Any, int], eqns: list[Any], outputs: list[Any]
+    wanted: int, level: dict[Atom, int], eqns: list[JaxprEqn], outputs: list[Atom]
 ) -> list[Any]:
     inputs = [v for e in eqns for v in e.invars] + list(outputs)
     return [v for v in dict.fromkeys(_variables(inputs)) if level[v] == wanted]
 
 
-def _variables(atoms: Iterable[Any]) -> list[Any]:
+def _variables(atoms: Iterable[Atom]) -> list[Any]:
     return [v for v in atoms if not isinstance(v, core.Literal)]

@@ -12,7 +12,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.extend import core
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
+from recur._jaxpr.interpret import Atom
 from recur._jaxpr.symbolic_zeros import has_tangent, push_forward
 
 _ENTRYWISE = """
@@ -51,7 +53,7 @@ MAPPED_KEYS = "fry"
 """The generator that draws for each of many keys what it draws for it alone."""
 
 
-def is_separable(closed: Any) -> bool:
+def is_separable(closed: ClosedJaxpr) -> bool:
     """Whether all that a step does may be done for many steps at once.
 
     Args:
@@ -70,11 +72,11 @@ def is_separable(closed: Any) -> bool:
     return not _has_rule(closed.jaxpr) or _all_may(_pushed_forward(closed))
 
 
-def _all_may(jaxpr: Any) -> bool:
+def _all_may(jaxpr: Jaxpr) -> bool:
     return not jaxpr.effects and all(map(_may, jaxpr.eqns))
 
 
-def _may(eqn: Any) -> bool:
+def _may(eqn: JaxprEqn) -> bool:
     inner = core.jaxprs_in_params(eqn.params)
     return (
         eqn.primitive.name in SEPARABLE
@@ -83,7 +85,7 @@ def _may(eqn: Any) -> bool:
     )
 
 
-def _has_rule(jaxpr: Any) -> bool:
+def _has_rule(jaxpr: Jaxpr) -> bool:
     return any(
         eqn.primitive.name == "custom_jvp_call"
         or any(map(_has_rule, core.jaxprs_in_params(eqn.params)))
@@ -91,14 +93,14 @@ def _has_rule(jaxpr: Any) -> bool:
     )
 
 
-def _pushed_forward(closed: Any) -> Any:
+def _pushed_forward(closed: ClosedJaxpr) -> Any:
     at = list(closed.in_avals)
     along = [a if has_tangent(a) else None for a in at]
     push = partial(push_forward, core.jaxpr_as_fun(closed))
     return jax.make_jaxpr(push)(at, along).jaxpr
 
 
-def _draws_otherwise(v: Any) -> bool:
+def _draws_otherwise(v: Atom) -> bool:
     dtype = getattr(v.aval, "dtype", None)
     is_key = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
     return is_key and MAPPED_KEYS not in str(dtype)

@@ -7,13 +7,14 @@ from operator import add
 from typing import Any
 
 import jax.numpy as jnp
+from jax.extend.core import ClosedJaxpr, JaxprEqn
 
 from recur._jaxpr.interpret import retraced, run_alone
 from recur._jaxpr.merge_batch_dims import is_plain, multiply_like
 from recur.types import Array
 
 
-def split_concat(closed: Any, mixed: Callable[[Any], bool]) -> Any:
+def split_concat(closed: ClosedJaxpr, mixed: Callable[[Any], bool]) -> Any:
     """Traces a step anew, with a product for each part of a joined operand.
 
     What multiplies the input alone can then be done for many steps at once.
@@ -36,13 +37,13 @@ def split_concat(closed: Any, mixed: Callable[[Any], bool]) -> Any:
         return closed
     joined: list[tuple[Array, list[Array]]] = []
 
-    def join(eqn: Any, parts: list[Any]) -> list[Array]:
+    def join(eqn: JaxprEqn, parts: list[Array]) -> list[Array]:
         (whole,) = run_alone(eqn, parts)
         if mixed(eqn) and eqn.params["dimension"] == whole.ndim - 1:
             joined.append((whole, parts))
         return [whole]
 
-    def multiply(eqn: Any, inputs: list[Any]) -> list[Array]:
+    def multiply(eqn: JaxprEqn, inputs: list[Array]) -> list[Array]:
         x, w = inputs
         parts = next((parts for whole, parts in joined if whole is x), None)
         if parts is None or not is_plain(eqn, x, w):

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
+from jax.extend.core import ClosedJaxpr, JaxprEqn
 
 from recur._jaxpr.interpret import retraced, run_alone
 from recur._jaxpr.merge_batch_dims import is_plain, multiply_like
 from recur.types import Array
 
 
-def weight_on_right(closed: Any, is_weight: Callable[[Any], bool]) -> Any:
+def weight_on_right(closed: ClosedJaxpr, is_weight: Callable[[Any], bool]) -> Any:
     """Traces a step anew, with its weights on the right, their sum first.
 
     Args:
@@ -32,7 +33,7 @@ def weight_on_right(closed: Any, is_weight: Callable[[Any], bool]) -> Any:
       ['transpose', 'dot_general', 'transpose', 'transpose']
     """
 
-    def multiply(eqn: Any, inputs: list[Any]) -> list[Array]:
+    def multiply(eqn: JaxprEqn, inputs: list[Array]) -> list[Array]:
         sides = [
             n for n in (0, 1) if _fits(eqn, n, inputs) and is_weight(eqn.invars[n])
         ]
@@ -46,7 +47,7 @@ def weight_on_right(closed: Any, is_weight: Callable[[Any], bool]) -> Any:
     return retraced(closed, {"dot_general": multiply})
 
 
-def _fits(eqn: Any, side: int, inputs: list[Any]) -> bool:
+def _fits(eqn: JaxprEqn, side: int, inputs: list[Array]) -> bool:
     """Whether this is a matrix, and the other sums over its last axis."""
     summed, (batch, _) = eqn.params["dimension_numbers"]
     last = (inputs[1 - side].ndim - 1,)

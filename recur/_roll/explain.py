@@ -1,6 +1,7 @@
 """Which way a roll is taken, and what it keeps."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Unpack
 
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 
 from recur._roll.notes import Note, notes_of
 from recur._roll.unroll import unroll
-from recur.types import Cell, PyTree, Step, UnrollOptions
+from recur.types import Array, Cell, PyTree, Step, UnrollOptions
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def explain(
       kept for the gradient: 0.06 MiB
     """
 
-    def roll(params: PyTree, carry: PyTree, xs: PyTree) -> Any:
+    def roll(params: PyTree, carry: PyTree, xs: PyTree) -> PyTree:
         return unroll(step, params, carry, xs, **options)
 
     args = params, carry, xs
@@ -77,12 +78,14 @@ def explain(
     return Explanation(tuple(rolls), _residual_bytes(roll, *args))
 
 
-def _residual_bytes(roll: Any, params: PyTree, carry: PyTree, xs: PyTree) -> int:
-    def pull(params: PyTree, carry: PyTree, xs: PyTree) -> Any:
+def _residual_bytes(
+    roll: Callable[..., PyTree], params: PyTree, carry: PyTree, xs: PyTree
+) -> int:
+    def pull(params: PyTree, carry: PyTree, xs: PyTree) -> PyTree:
         leaves, structure = jax.tree.flatten((params, carry))
         moving = [n for n, a in enumerate(leaves) if _has_gradient(a)]
 
-        def of_moving(values: list[Any]) -> Any:
+        def of_moving(values: list[Array]) -> PyTree:
             now = dict(enumerate(leaves)) | dict(zip(moving, values, strict=True))
             return roll(*structure.unflatten([*now.values()]), xs)
 

@@ -1,13 +1,11 @@
 """The carries that a roll begins with, and that its segments do."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from recur._roll.steps import cell_of
-from recur.types import Cell, PyTree, Step
+from recur.types import Array, Cell, PyTree, Step
 
 
 def first_carries(
@@ -19,9 +17,9 @@ def first_carries(
     reset_carry: PyTree,
     *,
     time_major: bool,
-    seq_lengths: Any = None,
-    mask: Any = None,
-    reset: Any = None,
+    seq_lengths: Array | None = None,
+    mask: Array | None = None,
+    reset: Array | None = None,
 ) -> tuple[PyTree, PyTree]:
     """Lets a cell make what was left out, from its params: ``(carry, reset_carry)``.
 
@@ -49,7 +47,13 @@ def first_carries(
 
 
 def _batch_shape(
-    where: str, xs: PyTree, seq_lengths: Any, mask: Any, reset: Any, *, time_major: bool
+    where: str,
+    xs: PyTree,
+    seq_lengths: Array | None,
+    mask: Array | None,
+    reset: Array | None,
+    *,
+    time_major: bool,
 ) -> tuple[int, ...]:
     axis = 0 if time_major else 1
     if seq_lengths is not None:

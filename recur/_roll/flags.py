@@ -26,9 +26,9 @@ def make_flags(
     xs: PyTree,
     num_steps: int,
     *,
-    seq_lengths: Any,
-    mask: Any,
-    reset: Any,
+    seq_lengths: Array | None,
+    mask: Array | None,
+    reset: Array | None,
     reset_carry: PyTree,
     time_major: bool,
     called: str = "xs",
@@ -68,8 +68,8 @@ def make_flags(
 def valid_steps(
     xs: PyTree,
     *,
-    seq_lengths: Any = None,
-    mask: Any = None,
+    seq_lengths: Array | None = None,
+    mask: Array | None = None,
     time_major: bool = True,
     length: int | None = None,
     **_: Any,
@@ -86,7 +86,7 @@ def valid_steps(
 
 
 def _valid(
-    seq_lengths: Array | None, mask: Any, steps: int, *, time_major: bool
+    seq_lengths: Array | None, mask: Array | None, steps: int, *, time_major: bool
 ) -> Array | None:
     valid = _time_major(mask, time_major)
     if seq_lengths is None:
@@ -196,7 +196,9 @@ def _time_major(flag: Any, time_major: bool) -> Array | None:
     return jnp.asarray(flag) if time_major else jnp.swapaxes(flag, 0, 1)
 
 
-def _reset_carry(where: str, reset: Any, reset_carry: PyTree, carry: PyTree) -> PyTree:
+def _reset_carry(
+    where: str, reset: Array | None, reset_carry: PyTree, carry: PyTree
+) -> PyTree:
     if reset is None and reset_carry is not None:
         raise ValueError(
             f"{where}: reset_carry came without reset; expected both or none. Say with "

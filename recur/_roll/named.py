@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 from jax.ad_checkpoint import checkpoint_name
+from jax.extend.core import JaxprEqn
 
 from recur._jaxpr.interpret import evaluate
 from recur._roll.steps import StepTransform, step_of
@@ -83,7 +84,7 @@ def visit_named(
     """
     jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
 
-    def visit(eqn: Any, inputs: list[Any]) -> list[Any]:
+    def visit(eqn: JaxprEqn, inputs: list[Array]) -> list[Any]:
         name = eqn.params["name"]
         # Named again, for whoever looks at the result from outside.
         return [checkpoint_name(visitor(name, inputs[0]), name)]

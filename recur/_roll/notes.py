@@ -1,5 +1,6 @@
 """What a roll decides while it is traced, for those who ask."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -29,14 +30,14 @@ def taking_notes() -> bool:
     return _notes.get() is not None
 
 
-def take_note(step: Any, roller: str, form: str, reason: str) -> None:
+def take_note(step: object, roller: str, form: str, reason: str) -> None:
     """Writes down what was decided, if somebody asks."""
     notes = _notes.get()
     if notes is not None:
         notes.append(Note(_short(step), roller, form, reason))
 
 
-def notes_of(function: Any, *args: Any) -> list[Note]:
+def notes_of(function: Callable[..., object], *args: Any) -> list[Note]:
     """Calls a function and gives the notes that were taken meanwhile."""
     token = _notes.set([])
     try:

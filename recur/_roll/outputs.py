@@ -76,7 +76,7 @@ def hold_outputs(
     return turn(jax.tree.map(lambda a: _hold(valid, a, reverse=reverse), turn(ys)))
 
 
-def check_invalid_ys(where: str, invalid_ys: Any) -> None:
+def check_invalid_ys(where: str, invalid_ys: object) -> None:
     """Refuses a choice that is not known."""
     if not isinstance(invalid_ys, str) or invalid_ys not in get_args(InvalidYs):
         raise ValueError(

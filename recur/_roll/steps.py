@@ -82,7 +82,7 @@ def cell_of(step: Any) -> Any:
 _CELL = ("init", "init_carry", "output_size", "step")
 
 
-def _has(step: Any, name: str) -> bool:
+def _has(step: object, name: str) -> bool:
     # Without asking for it: a property of somebody's may do anything.
     return inspect.getattr_static(step, name, None) is not None
 
@@ -107,7 +107,7 @@ def step_of(where: str, step: Any) -> Any:
     )
 
 
-def check_step(where: str, step: Any) -> None:
+def check_step(where: str, step: object) -> None:
     """Refuses what is neither a step, nor a cell, nor a layer that rolls itself.
 
     Example:
@@ -119,7 +119,7 @@ def check_step(where: str, step: Any) -> None:
         step_of(where, step)
 
 
-def rolls_itself(step: Any) -> bool:
+def rolls_itself(step: object) -> bool:
     """Whether a step has a roll of its own, which takes what ``unroll`` takes.
 
     Example:
@@ -129,7 +129,7 @@ def rolls_itself(step: Any) -> bool:
     return isinstance(step, Layer) and step.rolls_itself
 
 
-def needs_whole(step: Any) -> bool:
+def needs_whole(step: object) -> bool:
     """Whether a step needs the whole sequence, and cannot be taken alone.
 
     Example:
@@ -141,7 +141,7 @@ def needs_whole(step: Any) -> bool:
     return isinstance(step, Layer) and step.needs_whole
 
 
-def check_pieces(where: str, step: Any, advice: str) -> None:
+def check_pieces(where: str, step: object, advice: str) -> None:
     """Refuses a layer that needs the whole sequence where it comes in pieces.
 
     Example:

@@ -1,7 +1,5 @@
 """The time axis of a pytree of sequences."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -57,7 +55,7 @@ def num_steps(
     return next(iter(found.values()))
 
 
-def _is_count(length: Any) -> bool:
+def _is_count(length: object) -> bool:
     return isinstance(length, (int, np.integer)) and bool(length >= 0)
 
 

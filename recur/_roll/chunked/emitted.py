@@ -1,7 +1,6 @@
 """The rule of a step that also puts out its carry, made of the rule of the step."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from recur._roll.chunked.rule import Chunk, StepRule
 from recur._roll.chunked.tuning import Tuning
@@ -58,7 +57,7 @@ class EmittedRule:
         return carry, (y, carry)
 
     def linearize(
-        self, weights: PyTree, dweights: Any, chunk: Chunk, dxs: Any
+        self, weights: PyTree, dweights: PyTree, chunk: Chunk, dxs: PyTree
     ) -> PyTree:
         """Does what is done inside."""
         return self.inner.linearize(weights, dweights, chunk, dxs)

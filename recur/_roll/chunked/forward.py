@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +37,7 @@ def forward_only(
     if not rule.recompute_last_output:
         return scan(lambda carry, inputs: step(carry, inputs)[:2], carry)
 
-    def writing(carries: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
+    def writing(carries: PyTree, inputs: PyTree) -> tuple[PyTree, PyTree]:
         carry, *_ = carries
         new, y, residuals, _ = step(carry, inputs)
         return (new, carry, residuals), y
@@ -67,12 +66,12 @@ def forward_with_residuals(
 
     def roll(
         residuals_in_place: bool,
-        weights: Any,
-        starts: Any,
-        carry: Any,
-        xs: Any,
+        weights: PyTree,
+        starts: PyTree,
+        carry: PyTree,
+        xs: PyTree,
         flags: Flags,
-    ) -> Any:
+    ) -> PyTree:
         scan = partial(
             inplace_scan,
             _keeping(partial(_step, way, weights, starts)),
@@ -102,7 +101,7 @@ def residual_outputs(
     """What that stacks: ``((y, the carry that enters the next step), residuals)``."""
     xs, flags = inputs
 
-    def first(weights: Any, xs: Any, flags: Flags) -> Any:
+    def first(weights: PyTree, xs: PyTree, flags: Flags) -> PyTree:
         read = way.rule.project(weights, xs), flags
         return jax.tree.map(lambda a: a[0], read)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+from recur._jaxpr.interpret import shape_of
 from recur._jaxpr.partition import Product, StepPartition, partition_step
 from recur._roll.chunked.emitted import EmittedRule
 from recur._roll.chunked.rule import StepRule
@@ -83,12 +84,12 @@ def _pays(found: StepPartition) -> bool:
 
 def _depth(product: Product) -> int:
     axes = product.eqn.params["dimension_numbers"][0][product.weight]
-    shape = product.eqn.invars[product.weight].aval.shape
+    shape = shape_of(product.eqn.invars[product.weight])
     return math.prod(shape[axis] for axis in axes)
 
 
 def _rows(product: Product) -> int:
     operand = 1 - product.weight
     axes = product.eqn.params["dimension_numbers"][0][operand]
-    shape = product.eqn.invars[operand].aval.shape
+    shape = shape_of(product.eqn.invars[operand])
     return math.prod(n for axis, n in enumerate(shape) if axis not in axes)

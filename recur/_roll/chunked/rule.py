@@ -1,6 +1,6 @@
 """The rule of a step: what is done for many steps at once, and what in the loop."""
 
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from recur._roll.chunked.tuning import Tuning
 from recur.types import PyTree
@@ -20,7 +20,7 @@ class Chunk(NamedTuple):
     xs: PyTree
     starts: PyTree
     residuals: PyTree
-    ends: Any
+    ends: PyTree
 
 
 class StepRule(Protocol):
@@ -85,7 +85,7 @@ class StepRule(Protocol):
         ...
 
     def linearize(
-        self, weights: PyTree, dweights: Any, chunk: Chunk, dxs: Any
+        self, weights: PyTree, dweights: PyTree, chunk: Chunk, dxs: PyTree
     ) -> PyTree:
         """Prepares the tangent of a chunk.
 

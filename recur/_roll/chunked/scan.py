@@ -8,7 +8,6 @@ the same lines.
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -56,10 +55,12 @@ def chunked_roll(
     way = next(iter(ways.values()))
 
     @jax.custom_jvp
-    def roll(weights: Any, carry: Any, xs: Any, starts: Any, flags: Flags) -> Any:
+    def roll(
+        weights: PyTree, carry: PyTree, xs: PyTree, starts: PyTree, flags: Flags
+    ) -> PyTree:
         return by_platform(ways, _forward, weights, carry, xs, starts, flags)
 
-    def roll_jvp(primals: Any, tangents: Any) -> Any:
+    def roll_jvp(primals: PyTree, tangents: PyTree) -> PyTree:
         weights, carry, xs, starts, flags = primals
         dweights, dcarry, dxs, dstarts, _ = drop_symbolic_zeros(tangents)
         last, rows = by_platform(ways, _with_residuals, *primals)
@@ -80,7 +81,7 @@ def chunked_roll(
 def _forward(
     way: Way, weights: PyTree, carry: PyTree, xs: PyTree, starts: Starts, flags: Flags
 ) -> tuple[PyTree, PyTree]:
-    def forward(carry: PyTree, inputs: PyTree, starts: Starts) -> Any:
+    def forward(carry: PyTree, inputs: PyTree, starts: Starts) -> PyTree:
         zs = jax.eval_shape(way.rule.project, weights, inputs[0])
         # In one chunk XLA fuses what is computed twice after all.
         most = -(-way.length // 2) if way.rule.recompute_last_output else way.length
@@ -142,7 +143,7 @@ def _chunk_tangent(
     dstarts: Starts,
     carries_in: PyTree,
     dcarry: PyTree,
-    steps: Any,
+    steps: PyTree,
     *,
     length: int,
 ) -> tuple[PyTree, PyTree]:
@@ -162,7 +163,7 @@ def _chunk_tangent(
     # What is linear is singular nowhere, whatever it starts from.
     moving = dstarts._replace(invalid=None)
 
-    def body(dcarry: PyTree, inputs: Any) -> tuple[PyTree, PyTree]:
+    def body(dcarry: PyTree, inputs: PyTree) -> tuple[PyTree, PyTree]:
         linear, flags = inputs
         masked_step = apply_masks(flags, moving, reverse=reverse)
         return masked_step(lambda start: rule.tangent(weights, start, linear), dcarry)
@@ -174,7 +175,7 @@ def _chunk_tangent(
 def _carries_in(first: PyTree, after: PyTree, steps: int, *, reverse: bool) -> PyTree:
     """The carry that enters each chunk of ``steps``, from those after all steps."""
 
-    def shift(first: Any, after: Any) -> Any:
+    def shift(first: PyTree, after: PyTree) -> PyTree:
         rule = [after[steps::steps], first[None]]
         rule = rule if reverse else [first[None], after[steps - 1 : -1 : steps]]
         return jnp.concatenate(rule)
@@ -182,7 +183,7 @@ def _carries_in(first: PyTree, after: PyTree, steps: int, *, reverse: bool) -> P
     return jax.tree.map(shift, first, after)
 
 
-def _chunks(function: Callable, carry: PyTree, xs: PyTree, way: Way) -> Any:
+def _chunks(function: Callable, carry: PyTree, xs: PyTree, way: Way) -> PyTree:
     walk = {"length": way.length, "steps": way.steps, "reverse": way.reverse}
     return through_segments(lambda f, **_: f, function, carry, xs, **walk)
 

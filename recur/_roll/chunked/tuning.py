@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -119,7 +118,7 @@ def chunk_steps(tuning: Tuning, carry: PyTree, length: int) -> int:
 
 
 def forward_steps(
-    tuning: Tuning, zs: Any, length: int, least: int, made: int, most: int
+    tuning: Tuning, zs: PyTree, length: int, least: int, made: int, most: int
 ) -> int:
     """How many are done at once where nothing is kept for a derivative.
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from recur._ops.matmul import add_bias, matmul, matmul_transposed
 from recur._roll.chunked.rule import Chunk
 from recur._roll.chunked.tuning import CPU, Tuning
-from recur.types import Array, DTypeLike
+from recur.types import Array, DTypeLike, PyTree
 
 
 class Weights(NamedTuple):
@@ -75,7 +75,7 @@ class AffineRule(TunedRule):
         """Only beside a join is that quicker."""
         return self.joined and self.tuning.recompute_last_output
 
-    def prepare(self, params: Any) -> Weights:
+    def prepare(self, params: PyTree) -> Weights:
         """Joins the weights, and turns ``w_hh`` for the way back."""
         w_ih, w_hh, b = params.w_ih, params.w_hh, params.b
         return Weights(jnp.concatenate([w_ih, w_hh]), b, w_ih, w_hh, w_hh.T)
@@ -93,7 +93,7 @@ class AffineRule(TunedRule):
         return add_bias(a, weights.b)
 
     def input_tangent(
-        self, weights: Weights, dweights: Any, chunk: Chunk, hs: Array, dxs: Any
+        self, weights: Weights, dweights: PyTree, chunk: Chunk, hs: Array, dxs: PyTree
     ) -> Array:
         """Gives what tangents of weights and inputs add to ``a``."""
         input_tangent = jnp.zeros_like(chunk.residuals)

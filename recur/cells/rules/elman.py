@@ -7,14 +7,13 @@ r"""An Elman unit taken apart, for the fast roll.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from recur._roll.chunked.rule import Chunk
 from recur.cells.rules.affine import AffineRule, Weights, are_arrays
-from recur.types import Activation, Array, DTypeLike
+from recur.types import Activation, Array, DTypeLike, PyTree
 
 SLOPES: dict[Activation, Callable[[Array], Array]] = {
     jnp.tanh: lambda h: 1 - h**2,
@@ -34,17 +33,19 @@ class ElmanRule(AffineRule):
         """Gives the new value before it is rounded."""
         return self.activation(self.activate(weights, start, z))
 
-    def output(self, weights: Weights, start: Array, residuals: Array) -> Any:
+    def output(self, weights: Weights, start: Array, residuals: Array) -> PyTree:
         """Rounds it."""
         h = residuals.astype(start.dtype)
         return h, h
 
-    def linearize(self, weights: Weights, dweights: Any, chunk: Chunk, dxs: Any) -> Any:
+    def linearize(
+        self, weights: Weights, dweights: PyTree, chunk: Chunk, dxs: PyTree
+    ) -> PyTree:
         """Gives the drive and the slope of the activation."""
         input_tangent = self.input_tangent(weights, dweights, chunk, chunk.starts, dxs)
         return input_tangent, SLOPES[self.activation](chunk.residuals)
 
-    def tangent(self, weights: Weights, dcarry: Array, linear: Any) -> Any:
+    def tangent(self, weights: Weights, dcarry: Array, linear: PyTree) -> PyTree:
         """Takes a step of the linear recurrence."""
         input_tangent, slope = linear
         dh = (slope * (input_tangent + self.recurrent_tangent(weights, dcarry))).astype(
@@ -54,8 +55,8 @@ class ElmanRule(AffineRule):
 
 
 def elman_rule(
-    params: Any,
-    carry: Any,
+    params: PyTree,
+    carry: PyTree,
     *,
     activation: Activation = jnp.tanh,
     compute_dtype: DTypeLike | None = None,

@@ -9,14 +9,14 @@ The gates come from one ``tanh`` as in the LSTM's rule, :math:`t`, and so
 :math:`\sigma' = \tfrac14 (1 - t^2)`.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 
 from recur._ops.matmul import add_bias, matmul, matmul_transposed, scale
 from recur._roll.chunked.rule import Chunk
 from recur.cells.rules.affine import TunedRule, are_arrays
-from recur.types import Array, DTypeLike
+from recur.types import Array, DTypeLike, PyTree
 
 
 class _Weights(NamedTuple):
@@ -25,10 +25,10 @@ class _Weights(NamedTuple):
     w_ih: Array
     w_hh: Array
     b: Array
-    b_hn: Any
-    inward: Any  # w_ih for the gates, and for the candidate
-    forward: Any
-    w_hh_t: Any  # transposed
+    b_hn: PyTree
+    inward: PyTree  # w_ih for the gates, and for the candidate
+    forward: PyTree
+    w_hh_t: PyTree  # transposed
 
 
 class _Rule(TunedRule):
@@ -39,12 +39,14 @@ class _Rule(TunedRule):
         rz, n = (matmul(xs, w, self.compute_dtype) for w in weights.inward)
         return rz, n
 
-    def biased(self, weights: _Weights, z: Any) -> tuple[Array, Array]:
+    def biased(self, weights: _Weights, z: PyTree) -> tuple[Array, Array]:
         """Adds the biases, where the data is in a cache."""
         (rz, n), (b_rz, b_n) = z, _rz_n(weights.b)
         return add_bias(rz, b_rz), add_bias(n, b_n)
 
-    def driven(self, weights: _Weights, dweights: Any, chunk: Chunk, dxs: Any) -> Array:
+    def driven(
+        self, weights: _Weights, dweights: PyTree, chunk: Chunk, dxs: PyTree
+    ) -> Array:
         """Gives what tangents of inputs, of their weights and of ``b`` add."""
         t, n, *_ = chunk.residuals
         input_tangent = jnp.zeros_like(jnp.concatenate([t, n], axis=-1))
@@ -70,12 +72,12 @@ class ResetAfterRule(_Rule):
         """Where the machine wants it."""
         return self.tuning.recompute_last_output
 
-    def prepare(self, params: Any) -> _Weights:
+    def prepare(self, params: PyTree) -> _Weights:
         """Cuts ``w_ih``, and turns ``w_hh`` for the way back."""
         w_ih, w_hh, b, b_hn = params
         return _Weights(w_ih, w_hh, b, b_hn, _rz_n(w_ih), w_hh, w_hh.T)
 
-    def forward(self, weights: _Weights, start: Array, z: Any) -> Any:
+    def forward(self, weights: _Weights, start: Array, z: PyTree) -> PyTree:
         """Gives gates, candidate and ``q``."""
         x_rz, x_n = self.biased(weights, z)
         h_rz, q = _rz_n(matmul(start, weights.forward, self.compute_dtype))
@@ -83,13 +85,13 @@ class ResetAfterRule(_Rule):
         r, _ = _gates(t)
         return t, jnp.tanh(x_n + r * q), q
 
-    def output(self, weights: _Weights, start: Array, residuals: Any) -> Any:
+    def output(self, weights: _Weights, start: Array, residuals: PyTree) -> PyTree:
         """Mixes the candidate and the old value."""
         return _mix(start, *residuals[:2])
 
     def linearize(
-        self, weights: _Weights, dweights: Any, chunk: Chunk, dxs: Any
-    ) -> Any:
+        self, weights: _Weights, dweights: PyTree, chunk: Chunk, dxs: PyTree
+    ) -> PyTree:
         """Gives the drive of ``h``, the slopes of ``r, z, q``, and ``z``."""
         starts, (t, n, q) = chunk.starts, chunk.residuals
         r, z = _gates(t)
@@ -108,7 +110,7 @@ class ResetAfterRule(_Rule):
             input_tangent += scale(of_q, dweights.b_hn)
         return input_tangent, slopes, z
 
-    def tangent(self, weights: _Weights, dcarry: Array, linear: Any) -> Any:
+    def tangent(self, weights: _Weights, dcarry: Array, linear: PyTree) -> PyTree:
         """Takes a step of the linear recurrence."""
         input_tangent, slopes, z = linear
         dh = matmul_transposed(dcarry, weights.w_hh_t, self.compute_dtype)
@@ -126,14 +128,14 @@ class ResetBeforeRule(_Rule):
             + r \odot \dot h_{t-1}) W_{hn}
     """
 
-    def prepare(self, params: Any) -> _Weights:
+    def prepare(self, params: PyTree) -> _Weights:
         """Cuts ``w_ih`` and ``w_hh``, and turns ``w_hh`` for the way back."""
         w_ih, w_hh, b, _ = params
         w_rz, w_n = _rz_n(w_hh)
         turned = w_rz.T, w_n.T
         return _Weights(w_ih, w_hh, b, None, _rz_n(w_ih), (w_rz, w_n), turned)
 
-    def forward(self, weights: _Weights, start: Array, z: Any) -> Any:
+    def forward(self, weights: _Weights, start: Array, z: PyTree) -> PyTree:
         """Gives gates and candidate."""
         x_rz, x_n = self.biased(weights, z)
         w_rz, w_n = weights.forward
@@ -143,13 +145,13 @@ class ResetBeforeRule(_Rule):
         h_n = matmul(r * start.astype(r.dtype), w_n, self.compute_dtype)
         return t, jnp.tanh(x_n + h_n)
 
-    def output(self, weights: _Weights, start: Array, residuals: Any) -> Any:
+    def output(self, weights: _Weights, start: Array, residuals: PyTree) -> PyTree:
         """Mixes the candidate and the old value."""
         return _mix(start, *residuals)
 
     def linearize(
-        self, weights: _Weights, dweights: Any, chunk: Chunk, dxs: Any
-    ) -> Any:
+        self, weights: _Weights, dweights: PyTree, chunk: Chunk, dxs: PyTree
+    ) -> PyTree:
         """Gives the drives of ``r, z`` and ``n``, and the factors of all."""
         starts, (t, n) = chunk.starts, chunk.residuals
         (r, z), h_tm1 = _gates(t), starts.astype(n.dtype)
@@ -161,7 +163,7 @@ class ResetBeforeRule(_Rule):
         slopes = 0.25 * (1 - t**2) * jnp.concatenate([h_tm1, h_tm1 - n], axis=-1)
         return drz, dn, slopes, (1 - z) * (1 - n**2), r, z
 
-    def tangent(self, weights: _Weights, dcarry: Array, linear: Any) -> Any:
+    def tangent(self, weights: _Weights, dcarry: Array, linear: PyTree) -> PyTree:
         """Takes a step of the linear recurrence."""
         drz, dn, slopes, of_n, r, z = linear
         w_rz, w_n = weights.w_hh_t
@@ -174,8 +176,8 @@ class ResetBeforeRule(_Rule):
 
 
 def gru_rule(
-    params: Any,
-    carry: Any,
+    params: PyTree,
+    carry: PyTree,
     *,
     reset_after: bool = True,
     compute_dtype: DTypeLike | None = None,

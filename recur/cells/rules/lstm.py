@@ -12,33 +12,33 @@ All gates come from one pass of ``tanh`` over ``4H``, since
 :math:`\sigma(a) = \tfrac12 \tanh(\tfrac12 a) + \tfrac12`.
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from recur._ops.matmul import scale
 from recur._ops.parallel_tanh import parallel_tanh
 from recur._roll.chunked.rule import Chunk
 from recur.cells.rules.affine import AffineRule, Weights, are_arrays, num_rows
-from recur.types import Array, DTypeLike
+from recur.types import Array, DTypeLike, PyTree
 
 
 class LSTMRule(AffineRule):
     """An LSTM without peepholes, coupling or projection."""
 
-    def forward(self, weights: Weights, start: Any, z: Array) -> Array:
+    def forward(self, weights: Weights, start: PyTree, z: Array) -> Array:
         """Gives the ``tanh`` of everything that goes into the gates."""
         a = self.activate(weights, start.h, z)
         return parallel_tanh(scale(a, _halves(a, 0.5)))
 
-    def output(self, weights: Weights, start: Any, residuals: Array) -> Any:
+    def output(self, weights: Weights, start: PyTree, residuals: Array) -> PyTree:
         """Opens and closes the gates."""
         i, f, g, o = _gates(residuals)
         c = f * start.c.astype(residuals.dtype) + i * g
         h = (o * jnp.tanh(c)).astype(start.h.dtype)
         return type(start)(h, c.astype(start.c.dtype)), h
 
-    def linearize(self, weights: Weights, dweights: Any, chunk: Chunk, dxs: Any) -> Any:
+    def linearize(
+        self, weights: Weights, dweights: PyTree, chunk: Chunk, dxs: PyTree
+    ) -> PyTree:
         """Gives the drive, and the slopes of ``c`` and ``h``."""
         (i, f, g, o), starts = _gates(chunk.residuals), chunk.starts
         c_tm1 = starts.c.astype(f.dtype)
@@ -52,7 +52,7 @@ class LSTMRule(AffineRule):
         input_tangent = self.input_tangent(weights, dweights, chunk, starts.h, dxs)
         return input_tangent, slopes, f, o * (1 - tanh_c**2)
 
-    def tangent(self, weights: Weights, dcarry: Any, linear: Any) -> Any:
+    def tangent(self, weights: Weights, dcarry: PyTree, linear: PyTree) -> PyTree:
         """Takes a step of the linear recurrence."""
         input_tangent, slopes, f, to_h = linear
         da = slopes * (input_tangent + self.recurrent_tangent(weights, dcarry.h))
@@ -63,8 +63,8 @@ class LSTMRule(AffineRule):
 
 
 def lstm_rule(
-    params: Any,
-    carry: Any,
+    params: PyTree,
+    carry: PyTree,
     *,
     coupled: bool = False,
     compute_dtype: DTypeLike | None = None,
