@@ -41,19 +41,35 @@ Implementation: TypeAlias = str | tuple[str, ...]
 """The name of a way to roll, or several, of which the first that can is taken."""
 
 
-class LossOptions(TypedDict, total=False):
-    """The keyword arguments of :func:`recur.unroll` but ``memory``."""
+class FlagOptions(TypedDict, total=False):
+    """Which steps are valid, and which start a segment."""
 
     seq_lengths: Array | None
     mask: Array | None
     reset: Array | None
+
+
+class WalkOptions(FlagOptions, total=False):
+    """The keyword arguments of :func:`recur.unroll` that any roll may take."""
+
     reset_carry: PyTree
-    reverse: bool
-    time_major: bool
     length: int | None
     invalid_ys: InvalidYs
     implementation: Implementation
     scan_unroll: int
+
+
+class LossOptions(WalkOptions, total=False):
+    """The keyword arguments of :func:`recur.unroll` but ``memory``."""
+
+    reverse: bool
+    time_major: bool
+
+
+class ModuleOptions(WalkOptions, total=False):
+    """Those that are no attributes of a Flax module by themselves."""
+
+    memory: Memory
 
 
 class UnrollOptions(LossOptions, total=False):

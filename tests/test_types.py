@@ -10,13 +10,17 @@ from typing import get_type_hints
 import jax
 import jax.numpy as jnp
 import pytest
+from flax.nnx import Rngs
 
 import recur
+from recur import linen, nnx
 from recur.diagnostics import gate_saturation
+from recur.training import TruncatedBPTT
 from recur.types import UnrollOptions
 
 CELL = recur.GRU(3)
 PARAMS = CELL.init(jax.random.key(0), 3)
+BPTT = TruncatedBPTT(CELL, lambda y, target: y.sum(), window=2)
 ARGS = PARAMS, None, jnp.zeros((2, 3))
 MISSPELT = {
     "unroll": lambda: recur.unroll(
@@ -44,6 +48,22 @@ MISSPELT = {
         (PARAMS,),
         (jnp.zeros(3),),
         ARGS[2],
+        seq_lenghts=[2],  # pyright: ignore[reportCallIssue]
+    ),
+    "linen": lambda: linen.RNN(CELL).init_with_output(
+        jax.random.key(0),
+        ARGS[2][None],
+        seq_lenghts=[2],
+    ),
+    "nnx": lambda: nnx.RNN(CELL, 3, rngs=Rngs(0))(
+        ARGS[2][None],
+        seq_lenghts=[2],  # pyright: ignore[reportCallIssue]
+    ),
+    "truncated": lambda: BPTT.update(
+        PARAMS,
+        BPTT.init(jnp.zeros(3), ARGS[2], None),
+        ARGS[2],
+        None,
         seq_lenghts=[2],  # pyright: ignore[reportCallIssue]
     ),
     "gates": lambda: gate_saturation(

@@ -1,7 +1,7 @@
 """A layer over whole sequences, with or without a carry of its own."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 
@@ -16,7 +16,7 @@ from recur._flax.rolling import (
 )
 from recur.linen.cell import dropout_key
 from recur.linen.variables import Axes, FrozenDict, Variables, nn
-from recur.types import Array, PyTree
+from recur.types import Array, ModuleOptions, PyTree
 
 
 class RNN(nn.Module):
@@ -78,7 +78,7 @@ class RNN(nn.Module):
         time_major: bool | None = None,
         reverse: bool | None = None,
         keep_order: bool | None = None,
-        **options: Any,
+        **options: Unpack[ModuleOptions],
     ) -> PyTree:
         """Rolls the cell over ``xs``.
 
@@ -111,11 +111,11 @@ class RNN(nn.Module):
         carry = self._stored(held, anew) if initial_carry is None else initial_carry
         if reset_rows is not None:
             carry = restart("linen.RNN", reset_rows, anew, carry, batch)
-        options = {**self.options, "reverse": backwards, **options}
+        given: dict[str, Any] = {**self.options, "reverse": backwards, **options}
         asked = _first(deterministic, self.deterministic)
         key = dropout_key(self, params, xs.shape[-1], asked)
-        options |= {"time_major": time_major, "key": key}
-        carry, ys = roll(self.cell, params, carry, xs, **options)
+        given |= {"time_major": time_major, "key": key}
+        carry, ys = roll(self.cell, params, carry, xs, **given)
         if self.stateful:
             held.put_carry(anew if self.is_initializing() else carry)
         return (carry, ys) if _first(return_carry, self.return_carry) else ys

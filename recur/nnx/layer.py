@@ -1,6 +1,6 @@
 """A layer over whole sequences, with or without a carry of its own."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 
@@ -14,7 +14,7 @@ from recur._flax.rolling import (
     roll,
 )
 from recur.nnx.variables import Axes, Params, hold, is_variable, nnx, values
-from recur.types import Array, PyTree
+from recur.types import Array, ModuleOptions, PyTree
 
 
 class Carry(nnx.Variable):
@@ -71,7 +71,7 @@ class RNN(nnx.Module):
         partitioning: Axes | None = None,
         deterministic: bool = False,
         rngs: nnx.Rngs,
-        **options: Any,
+        **options: Unpack[ModuleOptions],
     ) -> None:
         check_cell("nnx.RNN", cell, "init", "init_carry")
         choices = {"detach": detach, "return_carry": return_carry, "reverse": reverse}
@@ -100,7 +100,7 @@ class RNN(nnx.Module):
         time_major: bool | None = None,
         reverse: bool | None = None,
         keep_order: bool | None = None,
-        **options: Any,
+        **options: Unpack[ModuleOptions],
     ) -> PyTree:
         """Rolls the cell over ``inputs``.
 
@@ -124,11 +124,11 @@ class RNN(nnx.Module):
         time_major = self.time_major if time_major is None else time_major
         batch = batch_of("nnx.RNN", inputs, time_major=time_major)
         carry = self._start(batch) if initial_carry is None else initial_carry
-        options = {**dict(self.options), **options, "time_major": time_major}
-        options["reverse"] = reverse
-        options["key"] = self.cell.dropout_key(rngs, deterministic)
+        given: dict[str, Any] = {**dict(self.options), **options}
+        given |= {"time_major": time_major, "reverse": reverse}
+        given["key"] = self.cell.dropout_key(rngs, deterministic)
         params = values(self.cell.params)
-        carry, ys = roll(self.cell.cell, params, carry, inputs, **options)
+        carry, ys = roll(self.cell.cell, params, carry, inputs, **given)
         if self.carry is not None:
             self._keep(carry)
         return_carry = self.return_carry if return_carry is None else return_carry

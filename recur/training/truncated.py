@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from recur._roll.remat import segment_steps
 from recur._roll.unroll import unroll
 from recur.training.walk import check_trainable, check_walks
 from recur.training.window import Steps, cut, join, make_steps, sum_losses
-from recur.types import Array, Cell, Memory, PyTree, Step
+from recur.types import Array, Cell, FlagOptions, Memory, PyTree, Step
 
 
 class TruncatedState(NamedTuple):
@@ -124,7 +124,7 @@ class TruncatedBPTT:
         targets: PyTree,
         *,
         params: PyTree = None,
-        **flags: Any,
+        **flags: Unpack[FlagOptions],
     ) -> TruncatedState:
         """Makes the state that enters the first update.
 
@@ -135,8 +135,8 @@ class TruncatedBPTT:
         kept = self.window - self.stride
         if kept == 0:
             return TruncatedState(carry, None, None)
-        flags |= {"padded": True, "params": params}
-        steps = make_steps("TruncatedBPTT.init", xs, targets, **flags)
+        given: dict[str, Any] = {**flags, "padded": True, "params": params}
+        steps = make_steps("TruncatedBPTT.init", xs, targets, **given)
         past = jax.tree.map(lambda a: jnp.zeros((kept, *a.shape[1:]), a.dtype), steps)
         return TruncatedState(carry, past, carry)
 
@@ -183,7 +183,7 @@ class TruncatedBPTT:
         state: TruncatedState,
         xs: PyTree,
         targets: PyTree,
-        **flags: Any,
+        **flags: Unpack[FlagOptions],
     ) -> tuple[TruncatedState, Array, PyTree]:
         """Takes in the newest steps: ``(state, loss, grads)``; see :meth:`loss`."""
         check_trainable("TruncatedBPTT.update", params)
