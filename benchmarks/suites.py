@@ -87,7 +87,7 @@ SUITES = {
         options={"measure": "memory"},
     ),
     "memory-sqrt": Suite(
-        "the same with memory='sqrt'",
+        "the same with remat='sqrt'",
         LONG,
         task="training",
         options={"measure": "memory", "memory": "sqrt"},

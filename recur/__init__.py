@@ -20,7 +20,7 @@ from recur._roll.explain import explain
 from recur._roll.loss import unroll_loss
 from recur._roll.named import emit_named
 from recur._roll.outputs import last_output
-from recur._roll.per_step import Series
+from recur._roll.per_step import PerStep
 from recur._roll.reference import static_unroll
 from recur._roll.steps import emit_carry
 from recur._roll.stream import stream
@@ -103,11 +103,11 @@ __all__ = [
     "LayerNormLSTMParams",
     "LearnedCarry",
     "LearnedCarryParams",
+    "PerStep",
     "Readout",
     "ReadoutParams",
     "RecurrentDropout",
     "Residual",
-    "Series",
     "Stack",
     "Step",
     "VariationalDropout",

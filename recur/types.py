@@ -31,8 +31,8 @@ Initializer: TypeAlias = Callable[[Array, tuple[int, ...], Any], Array]
 """``init(key, shape, dtype) -> array``, the form of ``jax.nn.initializers``."""
 
 
-Memory: TypeAlias = Literal["full", "sqrt"] | int
-"""What a roll keeps for the gradient."""
+Remat: TypeAlias = Literal["sqrt"] | int | None
+"""Steps of a segment that a roll computes again for the gradient, if any."""
 
 InvalidYs: TypeAlias = Literal["zero", "hold"]
 """What outputs are where a step is not valid."""
@@ -60,7 +60,7 @@ class WalkOptions(FlagOptions, total=False):
 
 
 class LossOptions(WalkOptions, total=False):
-    """The keyword arguments of :func:`recur.unroll` but ``memory``."""
+    """The keyword arguments of :func:`recur.unroll` but ``remat``."""
 
     reverse: bool
     time_major: bool
@@ -69,13 +69,13 @@ class LossOptions(WalkOptions, total=False):
 class ModuleOptions(WalkOptions, total=False):
     """Those that are no attributes of a Flax module by themselves."""
 
-    memory: Memory
+    remat: Remat
 
 
 class UnrollOptions(LossOptions, total=False):
     """The keyword arguments of :func:`recur.unroll`."""
 
-    memory: Memory
+    remat: Remat
 
 
 @runtime_checkable

@@ -71,7 +71,7 @@ ARRAYS = ("text", 5, None, GRU, object(), TENSOR, jnp.arange(3))
 DTYPES = ("real", 5, int, object())
 ROLLED = {"step": CELLS, "params": TREES, "carry": TREES, "xs": TREES}
 FLAGS = {"mask": (*TREES, 5, XS), "reset": (*TREES, 5, XS), "time_major": BOOLS}
-OPTIONS = {"seq_lengths": (*TREES, 1.5, XS[0, :, 0]), "memory": ("half", 0, 1.5, GRU)}
+OPTIONS = {"seq_lengths": (*TREES, 1.5, XS[0, :, 0]), "remat": ("half", 0, 1.5, GRU)}
 
 SPECIFICATION = {"hidden_size": SIZES, "compute_dtype": DTYPES}
 SPECIFICATION |= {"dtype": (*DTYPES, None), "kernel_init": FUNCTIONS}
@@ -217,7 +217,7 @@ TABLE = {
         TruncatedBPTT,
         {"step": CELL, "loss_fn": DONE.loss_fn, "window": 3},
         {"step": CELLS, "loss_fn": FUNCTIONS, "window": SIZES, "every": (0, "3", True)}
-        | {"reset_carry": ("zeros", 5, GRU), "memory": OPTIONS["memory"]},
+        | {"reset_carry": ("zeros", 5, GRU), "remat": OPTIONS["remat"]},
     ),
     "tbptt": (
         tbptt,

@@ -1,6 +1,7 @@
-"""``memory``: how temporaries of training grow, and what ``memory=`` does to them."""
+"""``memory``: how temporaries of training grow, and what ``remat=`` does to them."""
 
 import argparse
+from functools import partial
 
 from tabulate import tabulate
 
@@ -44,24 +45,22 @@ def execute(arguments: argparse.Namespace) -> int:
 def growth_table(steps: list[int], *, batch: int = 16, size: int = 128) -> str:
     """Temporaries for each length, and the exponents of growth between them."""
     rows = []
-    for memory in ("full", "sqrt"):
-        needed = [training_step(t, memory, batch=batch, size=size) for t in steps]
+    for remat in (None, "sqrt"):
+        needed = [training_step(t, remat, batch=batch, size=size) for t in steps]
         growth = ", ".join(map(str, slopes(steps, needed)))
-        rows.append([f'memory="{memory}"', *(n / MIB for n in needed), growth])
+        rows.append([f"remat={remat!r}", *(n / MIB for n in needed), growth])
     heads = ["MiB, LSTM training", *(f"T = {t}" for t in steps), "exponents"]
     return _table(rows, heads)
 
 
 def classes_table(steps: int, classes: int, *, batch: int = 32, size: int = 256) -> str:
     """Temporaries with the loss after the roll, and inside it."""
-    sizes = {"batch": batch, "size": size, "classes": classes}
-    ways = {
-        "unroll, then the loss": None,
-        'unroll_loss, memory="full"': "full",
-        'unroll_loss, memory="sqrt"': "sqrt",
-        "unroll_loss, memory=1": 1,
-    }
-    rows = [[way, language_model(steps, m, **sizes) / MIB] for way, m in ways.items()]
+    of = partial(language_model, steps, batch=batch, size=size, classes=classes)
+    after = of(within=False)
+    rows: list[list[object]] = [["unroll, then the loss", after / MIB]]
+    for remat in (None, "sqrt", 1):
+        needed = of(remat)
+        rows.append([f"unroll_loss, remat={remat!r}", needed / MIB])
     logits = steps * batch * classes * 4 / MIB
     rows.append(["(all logits once)", logits])
     return _table(rows, [f"T = {steps}, {classes} classes", "MiB"])

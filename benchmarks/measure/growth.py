@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import recur
-from recur._roll.remat import Memory
+from recur._roll.remat import Remat
 
 Arrays = Any
 
@@ -32,14 +32,14 @@ def temporaries(loss: Callable[..., Any], *shapes: Arrays) -> int:
     return analysis.temp_size_in_bytes
 
 
-def training_step(steps: int, memory: Memory, *, batch: int, size: int) -> int:
+def training_step(steps: int, remat: Remat, *, batch: int, size: int) -> int:
     """Temporaries of an LSTM's training step, its loss taken inside the roll."""
     cell = recur.LSTM(size)
     params, carry, xs = _shapes(cell, steps, batch, size)
 
     def loss(params: Arrays, carry: Arrays, xs: Arrays) -> Any:
         _, losses = recur.unroll_loss(
-            cell, _square, params, carry, xs, None, memory=memory
+            cell, _square, params, carry, xs, None, remat=remat
         )
         return losses.sum()
 
@@ -47,15 +47,21 @@ def training_step(steps: int, memory: Memory, *, batch: int, size: int) -> int:
 
 
 def language_model(
-    steps: int, memory: Memory | None, *, batch: int, size: int, classes: int
+    steps: int,
+    remat: Remat = None,
+    *,
+    within: bool = True,
+    batch: int,
+    size: int,
+    classes: int,
 ) -> int:
-    """The same over many classes; ``None`` takes the loss after the roll."""
+    """The same over many classes, the loss taken within the roll or after it."""
     cell = recur.Readout(recur.LSTM(size), classes)
     params, carry, xs = _shapes(cell, steps, batch, size)
     labels = jax.ShapeDtypeStruct((steps, batch), jnp.int32)
 
     def inside(params: Arrays, carry: Arrays, xs: Arrays, labels: Arrays) -> Any:
-        options: dict[str, Any] = {"memory": memory}
+        options: dict[str, Any] = {"remat": remat}
         _, losses = recur.unroll_loss(
             cell, _surprise, params, carry, xs, labels, **options
         )
@@ -65,7 +71,7 @@ def language_model(
         _, logits = recur.unroll(cell, params, carry, xs)
         return _surprise(logits, labels).sum()
 
-    loss = after if memory is None else inside
+    loss = inside if within else after
     return temporaries(loss, params, carry, xs, labels)
 
 

@@ -31,7 +31,8 @@ class Recur(OwnLayout):
         cell = _network(case)
 
         def unroll(params: Any, carry: Any, xs: Any, lengths: Any) -> tuple[Any, Any]:
-            options: dict[str, Any] = {"seq_lengths": lengths, "memory": case.memory}
+            remat = None if case.memory == "full" else case.memory
+            options: dict[str, Any] = {"seq_lengths": lengths, "remat": remat}
             joined = _join(params, recur.BidirectionalParams)
             start = _join(carry, recur.BidirectionalCarry)
             carry, ys = recur.unroll(cell, joined, start, xs, **options)

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import optax
 
-from recur import GRU, LSTM, Elman, Series
+from recur import GRU, LSTM, Elman, PerStep
 from recur.initializers import Chrono, Glorot, Identity, Orthogonal
 
 RATE = 5e-3
@@ -93,7 +93,7 @@ def truncated(step: Callable) -> Callable:
     return cut_step
 
 
-def cuts(steps: int, pieces: int) -> Series:
+def cuts(steps: int, pieces: int) -> PerStep:
     """Marks the first step of each of so many pieces.
 
     Example:
@@ -102,4 +102,4 @@ def cuts(steps: int, pieces: int) -> Series:
     """
     length = -(-steps // pieces)
     t = jax.numpy.arange(steps)
-    return Series((t % length == 0) & (t > 0))
+    return PerStep((t % length == 0) & (t > 0))

@@ -175,7 +175,7 @@ def _check_rows(
         shape = shape if axis is None else shape[:axis] + shape[axis + 1 :]
         if shape[: len(batch)] != batch:
             at = name + jax.tree_util.keystr(path)
-            remedy = "hand the step what all rows share as recur.Series in params."
+            remedy = "hand the step what all rows share as recur.PerStep in params."
             if shape or name == "carry":
                 remedy = f"give {flag} the batch axes of {name}, or {remedy}"
             raise ValueError(

@@ -10,7 +10,7 @@ from recur._arguments import check_functions
 from recur._roll.composed import Composed, Part
 from recur._roll.steps import StepTransform, step_of
 from recur._roll.unroll import unroll
-from recur.types import Array, Cell, LossOptions, Memory, PyTree, Step
+from recur.types import Array, Cell, LossOptions, PyTree, Remat, Step
 
 
 def unroll_loss(
@@ -21,7 +21,7 @@ def unroll_loss(
     xs: PyTree,
     targets: PyTree,
     *,
-    memory: Memory = "sqrt",
+    remat: Remat = "sqrt",
     **time: Unpack[LossOptions],
 ) -> tuple[PyTree, Array]:
     r"""Rolls a step and keeps of each output only its loss.
@@ -31,7 +31,7 @@ def unroll_loss(
 
     For outputs much larger than the carry, such as logits over a vocabulary: of
     ``T`` steps of logits, ``k`` exist at a time, going forward and going back, where
-    ``k`` is what ``memory`` says.
+    ``k`` is what ``remat`` says.
 
     Args:
       step: As in :func:`recur.unroll`.
@@ -41,7 +41,7 @@ def unroll_loss(
       xs: As in :func:`recur.unroll`.
       targets: Pytree with the time and batch axes of ``xs``. Where a step is not valid
         they are not looked at.
-      memory: As in :func:`recur.unroll`; ``"full"`` would keep every output.
+      remat: As in :func:`recur.unroll`; ``None`` would keep every output.
       **time: The other arguments of :func:`recur.unroll`.
 
     Returns:
@@ -65,7 +65,7 @@ def unroll_loss(
     step_of("unroll_loss", step)
     check_functions("unroll_loss", loss_fn=loss_fn)
     stepped = _LossStep(step, loss_fn)
-    return unroll(stepped, params, carry, (xs, targets), memory=memory, **time)
+    return unroll(stepped, params, carry, (xs, targets), remat=remat, **time)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from recur.types import Array, PyTree, Step
 
 
 @portable
-class Series(NamedTuple):
+class PerStep(NamedTuple):
     """Marks a part of params that has a time axis first.
 
     :func:`recur.unroll` hands each step the slice of its time in place of the whole, so
@@ -22,7 +22,7 @@ class Series(NamedTuple):
 
     Example:
       >>> scale = lambda params, carry, x: (carry, params["by"] * x)
-      >>> params = {"by": Series(jnp.arange(3.0))}
+      >>> params = {"by": PerStep(jnp.arange(3.0))}
       >>> unroll(scale, params, None, jnp.ones(3))[1]
       Array([0., 1., 2.], dtype=float32)
     """
@@ -38,7 +38,7 @@ def split_series(params: PyTree) -> tuple[list[PyTree], Callable]:
       given others, it also puts these in the places of the :func:`constant` params.
 
     Example:
-      >>> series, at = split_series((1, Series(jnp.arange(3))))
+      >>> series, at = split_series((1, PerStep(jnp.arange(3))))
       >>> at([7])
       (1, 7)
     """
@@ -58,7 +58,7 @@ def with_values(params: PyTree, xs: PyTree) -> PyTree:
     """Pairs inputs with the series in params, if there are any.
 
     Example:
-      >>> with_values((1, Series(2)), 3), with_values((1, 2), 3)
+      >>> with_values((1, PerStep(2)), 3), with_values((1, 2), 3)
       ((3, [2]), 3)
     """
     values, _ = split_series(params)
@@ -84,7 +84,7 @@ def fill_series(valid: Array | None, params: PyTree, *, reverse: bool) -> PyTree
     """Puts slices of steps that count in the place of those where none does.
 
     Example:
-      >>> params = Series(jnp.array([2.0, 0.0]))
+      >>> params = PerStep(jnp.array([2.0, 0.0]))
       >>> fill_series(jnp.array([[True], [False]]), params, reverse=False).values
       Array([2., 2.], dtype=float32)
     """
@@ -98,14 +98,14 @@ def fill_series(valid: Array | None, params: PyTree, *, reverse: bool) -> PyTree
         return fill_invalid(somewhere, a, reverse=reverse)
 
     series, at = split_series(params)
-    return at([Series(values) for values in jax.tree.map(one, series)])
+    return at([PerStep(values) for values in jax.tree.map(one, series)])
 
 
 def constant(params: PyTree) -> list[PyTree]:
     """Lists the params that are the same for all steps.
 
     Example:
-      >>> constant((1, Series(jnp.arange(3))))
+      >>> constant((1, PerStep(jnp.arange(3))))
       [1]
     """
     leaves = jax.tree.leaves(params, is_leaf=_is_series)
@@ -124,7 +124,7 @@ def check_series(where: str, params: PyTree, num_steps: int) -> None:
 
 
 def _is_series(leaf: PyTree) -> bool:
-    return isinstance(leaf, Series)
+    return isinstance(leaf, PerStep)
 
 
-__all__ = ["Series"]
+__all__ = ["PerStep"]

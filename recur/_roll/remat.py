@@ -9,32 +9,32 @@ import jax.numpy as jnp
 
 from recur import _checks as checks
 from recur._portable import is_symbolic
-from recur.types import Array, Memory, PyTree
+from recur.types import Array, PyTree, Remat
 
 
-def segment_steps(where: str, memory: Memory, num_steps: int) -> int | None:
+def segment_steps(where: str, remat: Remat, num_steps: int) -> int | None:
     """Steps of one segment, or ``None`` to keep everything.
 
     Example:
-      >>> segment_steps("doc", "sqrt", 100), segment_steps("doc", "full", 100)
+      >>> segment_steps("doc", "sqrt", 100), segment_steps("doc", None, 100)
       (10, None)
     """
-    if isinstance(memory, str) and memory == "full":
+    if remat is None:
         return None
     if is_symbolic(num_steps):
         raise ValueError(
-            f"{where}: memory is {memory!r} and the number of steps is a symbol; "
-            "expected 'full', as segments are cut by numbers. Export that."
+            f"{where}: remat is {remat!r} and the number of steps is a symbol; "
+            "expected None, as segments are cut by numbers. Export that."
         )
-    if isinstance(memory, str):
-        if memory == "sqrt":
+    if isinstance(remat, str):
+        if remat == "sqrt":
             return max(1, math.isqrt(num_steps))
         raise ValueError(
-            f"{where}: memory is {memory!r}; expected 'full', 'sqrt' or the number of "
+            f"{where}: remat is {remat!r}; expected None, 'sqrt' or the number of "
             "steps of a segment."
         )
-    checks.check_size(where, "memory", memory)
-    return memory
+    checks.check_size(where, "remat", remat)
+    return remat
 
 
 def through_segments(

@@ -11,7 +11,7 @@ from recur._jaxpr.interpret import traced
 from recur._roll.flags import Flags
 from recur._roll.masking import Starts
 from recur._roll.per_step import (
-    Series,
+    PerStep,
     constant,
     split_series,
     with_slices,
@@ -85,7 +85,7 @@ class Roll:
         if self.series is None:
             return self.params, xs
         xs, values = xs
-        return self.series([Series(value) for value in values], self.params), xs
+        return self.series([PerStep(value) for value in values], self.params), xs
 
     def part(
         self, step: Step, params: PyTree, carry: PyTree, xs: PyTree, starts: Starts

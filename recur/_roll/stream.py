@@ -12,7 +12,7 @@ from recur._roll.flags import check_lengths
 from recur._roll.steps import check_pieces, step_of
 from recur._roll.time_axis import num_steps
 from recur._roll.unroll import unroll
-from recur.types import Array, Cell, Memory, PyTree, Step
+from recur.types import Array, Cell, PyTree, Remat, Step
 
 
 def stream(
@@ -26,7 +26,7 @@ def stream(
     reset: Array | None = None,
     reset_carry: PyTree = None,
     time_major: bool = True,
-    memory: Memory = "full",
+    remat: Remat = None,
 ) -> Iterator[tuple[PyTree, PyTree]]:
     """Rolls a step over a sequence that comes in pieces, handing the carry on.
 
@@ -44,7 +44,7 @@ def stream(
       reset: Of the whole sequence, cut in the same way.
       reset_carry: As in :func:`unroll`.
       time_major: As in :func:`unroll`.
-      memory: As in :func:`unroll`.
+      remat: As in :func:`unroll`.
 
     Yields:
       ``(carry, ys)`` after each chunk.
@@ -74,7 +74,7 @@ def stream(
         seq_lengths = check_lengths("stream", seq_lengths, None)
     flags = {"mask": mask, "reset": reset}
     options: dict[str, Any] = {"reset_carry": reset_carry, "time_major": time_major}
-    options |= {"memory": memory}
+    options |= {"remat": remat}
     return _chunks(step, params, carry, chunks, seq_lengths, flags, options)
 
 

@@ -19,7 +19,7 @@ from recur._roll.remat import segment_steps, through_segments
 from recur._roll.roller import RollPlan, make_roll
 from recur._roll.steps import rolls_itself, step_of
 from recur._roll.time_axis import num_steps, swap_time_batch
-from recur.types import Array, Cell, Implementation, InvalidYs, Memory, PyTree, Step
+from recur.types import Array, Cell, Implementation, InvalidYs, PyTree, Remat, Step
 
 
 def unroll(
@@ -35,7 +35,7 @@ def unroll(
     reverse: bool = False,
     time_major: bool = True,
     length: int | None = None,
-    memory: Memory = "full",
+    remat: Remat = None,
     invalid_ys: InvalidYs = "zero",
     implementation: Implementation = "auto",
     scan_unroll: int = 1,
@@ -60,7 +60,7 @@ def unroll(
       step: Any pure ``(params, carry, x) -> (carry, y)`` that keeps the type of its
         carry, or a cell such as ``LSTM(256)``. A :class:`recur.Layer`, such as
         ``Bidirectional``, rolls itself.
-      params: Passed unchanged to every step, but for each :class:`Series`, of which a
+      params: Passed unchanged to every step, but for each :class:`PerStep`, of which a
         step gets its slice; gradients are summed over time.
       carry: Enters the first step taken, which in reverse is the last in time.
         ``None`` is the first carry of a cell, from its ``init_carry`` and its params,
@@ -81,9 +81,9 @@ def unroll(
       time_major: Whether time is the first axis of ``xs`` and ``ys`` or the second.
         A carry never has a time axis.
       length: ``T``; needed only when ``xs`` has no arrays.
-      memory: What is kept for the gradient: ``"full"`` keeps every step; ``k`` keeps
-        the carry at every ``k``-th step and computes the rest again; ``"sqrt"`` does
-        that with ``k = √T``. Same values and gradients.
+      remat: How much is computed again for the gradient. ``None`` keeps every step;
+        ``k`` keeps the carry at every ``k``-th step and rematerialises the rest;
+        ``"sqrt"`` does that with ``k = √T``. Same values and gradients.
       invalid_ys: What ``ys`` are where a step is not valid: ``"zero"``, or ``"hold"``
         for those of the last valid step before it on the walk, zero if there is none.
       implementation: ``"scan"`` is the plain ``jax.lax.scan`` of the step;
@@ -131,7 +131,7 @@ def unroll(
     flags |= {"reset_carry": reset_carry, "time_major": time_major}
     options: dict[str, Any] = {"reverse": reverse, "scan_unroll": scan_unroll}
     options["implementation"] = implementation
-    options |= {"length": length, "memory": memory}
+    options |= {"length": length, "remat": remat}
     layer: Any = step
     roll = layer.unroll if rolls_itself(step) else partial(_roll_step, step)
     carry, ys = roll(params, carry, xs, **flags, **options)
@@ -147,7 +147,7 @@ def _roll_step(
     xs: PyTree,
     *,
     length: int | None,
-    memory: Memory,
+    remat: Remat,
     seq_lengths: Array | None,
     mask: Array | None,
     reset: Array | None,
@@ -163,7 +163,7 @@ def _roll_step(
     flags: dict[str, Any] = {"seq_lengths": seq_lengths, "mask": mask, "reset": reset}
     flags |= {"reset_carry": reset_carry, "time_major": time_major}
     seen, anew = make_flags("unroll", carry, xs, length, **flags)
-    segment = segment_steps("unroll", memory, length)
+    segment = segment_steps("unroll", remat, length)
     symbolic = not known_sizes(carry, xs)
     options: dict[str, Any] = {"time_major": time_major}
     options["plan"] = RollPlan(length, reverse, segment, symbolic, scan_unroll)

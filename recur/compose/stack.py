@@ -125,7 +125,7 @@ class Stack(Masked, Layer, Composed):
         **time: Unpack[UnrollOptions],
     ) -> tuple[tuple[PyTree, ...], PyTree]:
         """Rolls layer after layer: the whole sequence, or under remat a segment."""
-        whole = time.get("memory", "full") == "full"
+        whole = time.get("remat") is None
         if not whole and not self.needs_whole:
             return unroll(self.step, params, carry, xs, **time)
         self._check(params, carry)

@@ -96,7 +96,7 @@ class Around(Masked, Layer, Composed):
         self, params: PyTree, carry: PyTree, xs: PyTree, **time: Unpack[UnrollOptions]
     ) -> tuple[PyTree, PyTree]:
         """Rolls the cell inside; see :func:`recur.unroll` for the arguments."""
-        if not self.needs_whole and time.get("memory", "full") != "full":
+        if not self.needs_whole and time.get("remat") is not None:
             # Of all outputs only those of a segment may exist: part by part there.
             return unroll(self.step, params, carry, xs, **time)
         time_major = time.get("time_major", True)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from recur._arguments import check_functions
-from recur._roll.per_step import Series
+from recur._roll.per_step import PerStep
 from recur._roll.steps import step_of
 from recur._roll.unroll import unroll
 from recur.diagnostics.rows import begin, norm, rows_of, split_floats, steps_of
@@ -164,7 +164,7 @@ def nudged_losses(
     nudged, steps = _Nudged(step_of(where, step)), steps_of(where, xs, time)
 
     def losses(nudges: list[Array]) -> Array:
-        rolled = unroll(nudged, (params, Series(nudges)), carry, xs, **time)
+        rolled = unroll(nudged, (params, PerStep(nudges)), carry, xs, **time)
         return jnp.asarray(loss_fn(rolled[1]))
 
     floats = split_floats(carry)[0]

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import jax
 import jax.numpy as jnp
 
-from recur._roll.per_step import Series
+from recur._roll.per_step import PerStep
 from recur._roll.steps import step_of
 from recur.diagnostics.rows import (
     Rows,
@@ -227,7 +227,7 @@ def _at(
 ) -> Array:
     chosen = jnp.array(at)
     wanted = jnp.zeros(steps, bool).at[chosen].set(True)
-    params = params, Series(wanted)
+    params = params, PerStep(wanted)
     values, valid = roll_beside(step, params, carry, beside, xs, **time)
     found = values[chosen]
     return jnp.where(valid[chosen][..., None] > 0, found, jnp.full_like(found, jnp.nan))

@@ -37,7 +37,7 @@ class RNN(nn.Module):
         of one array is named ``h``.
       deterministic: Whether no masks are drawn; by default, when no rng ``dropout``
         came.
-      options: Further arguments of :func:`recur.unroll`: ``{"memory": "sqrt"}``.
+      options: Further arguments of :func:`recur.unroll`: ``{"remat": "sqrt"}``.
 
     Raises:
       TypeError: If ``cell`` is no cell.
@@ -92,7 +92,7 @@ class RNN(nn.Module):
           time_major: As the attribute.
           reverse: As the attribute.
           keep_order: Not to be False: ``ys`` is always in the order of ``xs``.
-          **options: ``seq_lengths``, ``mask``, ``reset``, ``memory`` and whatever else
+          **options: ``seq_lengths``, ``mask``, ``reset``, ``remat`` and whatever else
             :func:`recur.unroll` takes; a reset starts from the cell's own carry.
         """
         check_order("linen.RNN", keep_order)

@@ -44,7 +44,7 @@ class RNN(nnx.Module):
         of one array is named ``h``.
       deterministic: As in :class:`Cell`.
       rngs: As in :class:`Cell`.
-      **options: Further arguments of :func:`recur.unroll`, such as ``memory="sqrt"``.
+      **options: Further arguments of :func:`recur.unroll`, such as ``remat="sqrt"``.
 
     Raises:
       TypeError: If ``cell`` is no cell.
@@ -114,7 +114,7 @@ class RNN(nnx.Module):
           time_major: As the attribute.
           reverse: As the attribute.
           keep_order: Not to be False: ``ys`` is always in the order of ``inputs``.
-          **options: ``seq_lengths``, ``mask``, ``reset``, ``memory`` and whatever else
+          **options: ``seq_lengths``, ``mask``, ``reset``, ``remat`` and whatever else
             :func:`recur.unroll` takes; a reset starts from the cell's own carry.
         """
         check_order("nnx.RNN", keep_order)

@@ -152,7 +152,7 @@ class Learner(ABC):
             if reset is not None and self.reset_carry is not None:
                 anew = self.reset_carry(params)
             roll = (self.step, loss_fn, params, to_carry(s), *inputs)
-            new, losses = unroll_loss(*roll, reset_carry=anew, memory="full", **flags)
+            new, losses = unroll_loss(*roll, reset_carry=anew, remat=None, **flags)
             return flatten(new, dtype)[0], jnp.sum(losses).astype(dtype)
 
         return Transition(f, theta, s, to_params, to_carry)

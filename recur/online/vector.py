@@ -26,8 +26,8 @@ def wide_dtype(where: str, **trees: PyTree) -> DTypeLike:
     dtypes = [jnp.dtype(jnp.float32)]
     if any(split_series(tree)[0] for tree in trees.values()):
         raise TypeError(
-            f"{where}: {' or '.join(trees)} hold a Series; expected the same params at "
-            "every step. Pass what differs, such as masks, to the step as part of x."
+            f"{where}: {' or '.join(trees)} hold a PerStep; expected the same params "
+            "at every step. Pass what differs, such as masks, to the step as part of x."
         )
     for name, tree in trees.items():
         for path, leaf in jax.tree.leaves_with_path(tree):

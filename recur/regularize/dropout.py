@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import jax
 
 from recur import _checks as checks
-from recur._roll.per_step import Series, split_series
+from recur._roll.per_step import PerStep, split_series
 from recur.compose.masks import Drawn, Sizes, draw, keep_mask, scaled
 from recur.compose.plain import Regulariser
 from recur.types import Array, PyTree
@@ -52,7 +52,7 @@ class Dropout(Regulariser):
         """Draws a mask for every step, row and output."""
         k_inner, k_mask = jax.random.split(key)
         shape = (sizes.steps, *sizes.batch_shape, self.output_size)
-        masks = Series(keep_mask(k_mask, self.rate, shape))
+        masks = PerStep(keep_mask(k_mask, self.rate, shape))
         return Drawn(draw(self.cell, k_inner, params, sizes), masks)
 
     def act(self, params: PyTree, x: PyTree, y: Array) -> Array:

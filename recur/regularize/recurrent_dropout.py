@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from recur import _checks as checks
 from recur._arguments import check_bools
 from recur._roll.named import emit_named, visit_named
-from recur._roll.per_step import Series
+from recur._roll.per_step import PerStep
 from recur.compose.masks import Drawn, Sizes, draw, keep_mask, scaled
 from recur.compose.plain import Regulariser
 from recur.compose.wrapper import check_steps
@@ -65,7 +65,7 @@ class RecurrentDropout(Regulariser):
         pairs = zip(keys, shapes, strict=True)
         masks = [keep_mask(k, self.rate, (*time, *a.shape)) for k, a in pairs]
         params = draw(self.cell, k_inner, params, sizes)
-        return Drawn(params, Series(masks) if self.per_step else masks)
+        return Drawn(params, PerStep(masks) if self.per_step else masks)
 
     def step(self, params: PyTree, carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
         """Advances the cell, dropping some of its candidates."""

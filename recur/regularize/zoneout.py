@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import _checks as checks
-from recur._roll.per_step import Series
+from recur._roll.per_step import PerStep
 from recur.compose.masks import Drawn, Sizes, draw, keep_mask
 from recur.compose.wrapper import Wrapper, check_steps
 from recur.types import Array, PyTree
@@ -69,7 +69,7 @@ class Zoneout(Wrapper):
             ~keep_mask(k, rate, (sizes.steps, *leaf.shape))
             for k, rate, leaf in zip(keys, rates, leaves, strict=True)
         ]
-        masks = Series(structure.unflatten(stays))
+        masks = PerStep(structure.unflatten(stays))
         return Drawn(draw(self.cell, k_inner, params, sizes), masks)
 
     def step(self, params: PyTree, carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:

@@ -11,7 +11,7 @@ from recur._arguments import check_arrays
 from recur.training.truncated import TruncatedBPTT
 from recur.training.walk import check_trainable
 from recur.training.window import Steps, cut, make_steps
-from recur.types import Array, Cell, Memory, PyTree, Step
+from recur.types import Array, Cell, PyTree, Remat, Step
 
 
 def tbptt(
@@ -28,7 +28,7 @@ def tbptt(
     mask: Array | None = None,
     reset: Array | None = None,
     reset_carry: Callable[[PyTree], PyTree] | None = None,
-    memory: Memory = "full",
+    remat: Remat = None,
 ) -> tuple[PyTree, Array, PyTree]:
     r"""Differentiates the loss of a whole stream by truncated back-propagation.
 
@@ -46,7 +46,7 @@ def tbptt(
       step: Any step or cell.
       loss_fn: ``(y, target) -> loss`` of one step, a number or one for each row; what
         is differentiated is the sum.
-      params: As in :func:`recur.unroll`, but without :class:`recur.Series` or masks:
+      params: As in :func:`recur.unroll`, but without :class:`recur.PerStep` or masks:
         where these are drawn, use :class:`TruncatedBPTT`.
       carry: Enters the first step; no gradient flows into it.
       xs: Pytree of arrays ``[T, ...]``.
@@ -58,7 +58,7 @@ def tbptt(
       mask: As in :func:`recur.unroll`.
       reset: As in :func:`recur.unroll`.
       reset_carry: ``params -> carry``, what a reset starts from; zeros by default.
-      memory: As in :func:`recur.unroll`.
+      remat: As in :func:`recur.unroll`.
 
     Returns:
       ``(carry, loss, grads)``: the carry after the last step, the loss summed over rows
@@ -87,7 +87,7 @@ def tbptt(
     flags = {"seq_lengths": seq_lengths, "mask": mask, "reset": reset}
     check_arrays("tbptt", params=params, carry=carry)
     check_trainable("tbptt", params, whole=True)
-    bptt = TruncatedBPTT(step, loss_fn, window, every, reset_carry, memory)
+    bptt = TruncatedBPTT(step, loss_fn, window, every, reset_carry, remat)
     steps = make_steps("tbptt", xs, targets, padded=window > bptt.stride, **flags)
     return _whole(bptt, params, carry, steps)
 

@@ -10,12 +10,12 @@ import jax.numpy as jnp
 
 from recur import _checks as checks
 from recur._arguments import check_functions
-from recur._roll.per_step import Series, split_series
+from recur._roll.per_step import PerStep, split_series
 from recur._roll.remat import segment_steps
 from recur._roll.unroll import unroll
 from recur.training.walk import check_trainable, check_walks
 from recur.training.window import Steps, cut, join, make_steps, sum_losses
-from recur.types import Array, Cell, FlagOptions, Memory, PyTree, Step
+from recur.types import Array, Cell, FlagOptions, PyTree, Remat, Step
 
 
 class TruncatedState(NamedTuple):
@@ -64,7 +64,7 @@ class TruncatedBPTT:
       reset_carry: ``params -> carry``, what a reset starts from; zeros by default.
         Gradients flow into params: mark the first step of the stream with ``reset`` to
         learn the initial carry.
-      memory: As in :func:`recur.unroll`.
+      remat: As in :func:`recur.unroll`.
 
     Raises:
       TypeError: If ``step`` is neither function nor cell, or a size not an integer.
@@ -93,14 +93,14 @@ class TruncatedBPTT:
     window: int
     every: int | None = None
     reset_carry: Callable[[PyTree], PyTree] | None = None
-    memory: Memory = "full"
+    remat: Remat = None
 
     def __post_init__(self) -> None:
         check_walks("TruncatedBPTT", self.step)
         check_functions("TruncatedBPTT", loss_fn=self.loss_fn)
         if self.reset_carry is not None:
             check_functions("TruncatedBPTT", reset_carry=self.reset_carry)
-        segment_steps("TruncatedBPTT", self.memory, 1)
+        segment_steps("TruncatedBPTT", self.remat, 1)
         checks.check_size("TruncatedBPTT", "window", self.window)
         if self.every is None:
             object.__setattr__(self, "every", self.window)
@@ -130,7 +130,7 @@ class TruncatedBPTT:
 
         ``xs``, ``targets`` and flags are an example of what ``update`` will be given:
         only shapes and dtypes matter. So are ``params``, which it needs only if they
-        hold a :class:`recur.Series`, such as masks that were drawn.
+        hold a :class:`recur.PerStep`, such as masks that were drawn.
         """
         kept = self.window - self.stride
         if kept == 0:
@@ -157,7 +157,7 @@ class TruncatedBPTT:
         :func:`make_train_step`. ``xs`` and ``targets`` are the newest ``k₂`` steps,
         time-major. At the end of a stream they may be less, ``r``; these then go back
         ``k₁ - k₂ + r`` steps, as no more are kept. The flags are those of
-        :func:`recur.unroll`, for these steps, and so is a :class:`recur.Series` in
+        :func:`recur.unroll`, for these steps, and so is a :class:`recur.PerStep` in
         params, of which only the newest steps have gradients.
         """
         where, old = "TruncatedBPTT.update", state.past
@@ -213,10 +213,10 @@ class TruncatedBPTT:
     ) -> tuple[PyTree, PyTree]:
         """Rolls the step: ``(carry, ys)``."""
         flags: dict[str, Any] = {"mask": steps.mask, "reset": steps.reset}
-        params = split_series(params)[1]([Series(a) for a in steps.series])
+        params = split_series(params)[1]([PerStep(a) for a in steps.series])
         if steps.reset is not None and self.reset_carry is not None:
             flags["reset_carry"] = self.reset_carry(params)
-        return unroll(self.step, params, carry, steps.xs, memory=self.memory, **flags)
+        return unroll(self.step, params, carry, steps.xs, remat=self.remat, **flags)
 
 
 __all__ = ["TruncatedBPTT", "TruncatedState"]

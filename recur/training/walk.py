@@ -48,6 +48,6 @@ def check_trainable(where: str, params: PyTree, *, whole: bool = False) -> None:
             )
     if whole and split_series(params)[0]:
         raise TypeError(
-            f"{where}: params hold a Series; expected the same params at every step. "
+            f"{where}: params hold a PerStep; expected the same params at every step. "
             f"{advice}"
         )

@@ -48,7 +48,7 @@ def make_steps(
 ) -> Steps:
     """Checks steps and joins lengths and mask; ``padded`` steps always have a mask.
 
-    A :class:`recur.Series` in ``params`` belongs to these steps and is kept with them.
+    A :class:`recur.PerStep` in ``params`` belongs to these steps and is kept with them.
 
     Example:
       >>> make_steps("doc", jnp.ones((2, 3)), jnp.ones(2), padded=True).mask

@@ -119,7 +119,7 @@ def test_deep_bidirectional_stacks_with_everything():
         spoiled.swapaxes(0, 1),
         seq_lengths=lengths,
         time_major=False,
-        memory="sqrt",
+        remat="sqrt",
     )
     assert_close((last, ys), (again[0], again[1].swapaxes(0, 1)))
     assert ys.shape == (6, 3, 2)

@@ -16,7 +16,7 @@ FLAGS = {
     "none": {},
     "lengths": {"seq_lengths": np.array([5, 0, 2])},
     "all": {"seq_lengths": np.array([5, 3, 4]), "mask": MASK, "reset": RESET},
-    "reverse": {"mask": MASK, "reverse": True, "memory": 2},
+    "reverse": {"mask": MASK, "reverse": True, "remat": 2},
 }
 
 

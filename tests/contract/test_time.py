@@ -29,7 +29,7 @@ class Plan(NamedTuple):
     flags: tuple[str, ...]
     reverse: bool
     time_major: bool
-    memory: str | int
+    remat: str | int | None
     carried: bool  # Whether a carry is given, or the cell's own is meant.
 
 
@@ -41,8 +41,8 @@ FLAGS = (
     ("seq_lengths", "reset", "reset_carry"),
     ("seq_lengths", "mask", "reset", "reset_carry"),
 )
-SWITCH, MEMORY = (False, True), ("full", "sqrt", 3)
-PLANS = [Plan(*plan) for plan in product(FLAGS, SWITCH, SWITCH, MEMORY, SWITCH)]
+SWITCH, REMAT = (False, True), (None, "sqrt", 3)
+PLANS = [Plan(*plan) for plan in product(FLAGS, SWITCH, SWITCH, REMAT, SWITCH)]
 
 
 def plans_of(case):
@@ -50,7 +50,7 @@ def plans_of(case):
     n = CASES.index(case)
     for m, flags in enumerate((FLAGS[5], FLAGS[3])):
         switches = (n + m) % 2 == 0, (n // 2 + m) % 2 == 0
-        yield Plan(flags, *switches, MEMORY[(n // 4 + m) % 2], carried=m == 0)
+        yield Plan(flags, *switches, REMAT[(n // 4 + m) % 2], carried=m == 0)
 
 
 @cache
@@ -59,7 +59,7 @@ def values_and_gradients(case, plan, implementation):
     cell, *args = draw(case, batch_shape=(ROWS,), steps=STEPS)
     swap = lambda a: a if plan.time_major else jnp.swapaxes(a, 0, 1)
     static = plan._asdict()
-    static = {name: static[name] for name in ("reverse", "time_major", "memory")}
+    static = {name: static[name] for name in ("reverse", "time_major", "remat")}
 
     def run(params, carry, anew, xs, seq_lengths, mask, reset):
         every = {"seq_lengths": seq_lengths, "mask": swap(mask), "reset": swap(reset)}

@@ -28,7 +28,7 @@ ROLLS = {
     "lengths": {"seq_lengths": LENGTHS},
     "reset-and-mask": {"reset": RESET, "mask": ~RESET.at[0, 2].set(False)},
     "reverse": {"reverse": True, "seq_lengths": LENGTHS},
-    "memory": {"memory": "sqrt", "scan_unroll": 2},
+    "remat": {"remat": "sqrt", "scan_unroll": 2},
 }
 
 

@@ -79,12 +79,12 @@ def test_every_way_to_roll(name):
 
 def test_attributes_are_defaults_of_calls():
     cell = CELLS["lstm"]
-    layer = RNN(cell, return_carry=True, reverse=True, options={"memory": 2})
+    layer = RNN(cell, return_carry=True, reverse=True, options={"remat": 2})
     variables = init(layer)
     expected = unrolled(cell, params_of(cell, variables), reverse=True)
     assert_close(layer.apply(variables, XS), expected)
     _, ys = unrolled(cell, params_of(cell, variables))
-    again = layer.apply(variables, XS, reverse=False, return_carry=False, memory="full")
+    again = layer.apply(variables, XS, reverse=False, return_carry=False, remat=None)
     assert_close(again, ys)
 
 

@@ -75,17 +75,17 @@ def test_layer(name):
     assert_equals_unroll(layer_of(CELLS[name]), CELLS[name], **flags)
 
 
-@pytest.mark.parametrize("name", ["reset-and-mask", "memory"])
+@pytest.mark.parametrize("name", ["reset-and-mask", "remat"])
 def test_every_way_to_roll(name):
     assert_equals_unroll(layer_of(LSTM), LSTM, **ROLLS[name])
 
 
 def test_attributes_are_defaults_of_calls():
-    layer = layer_of(LSTM, return_carry=True, reverse=True, memory=2)
+    layer = layer_of(LSTM, return_carry=True, reverse=True, remat=2)
     params = values(layer.cell.params)
     assert_close(layer(XS), unrolled(LSTM, params, reverse=True))
     expected = unrolled(LSTM, params)[1]
-    assert_close(layer(XS, reverse=False, return_carry=False, memory="full"), expected)
+    assert_close(layer(XS, reverse=False, return_carry=False, remat=None), expected)
     first = jnp.swapaxes(XS, 0, 1)
     ys = layer(first, time_major=True, reverse=False, return_carry=False)
     assert_close(jnp.swapaxes(ys, 0, 1), expected)

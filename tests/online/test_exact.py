@@ -210,8 +210,8 @@ def test_bad_arguments_are_named():
         UORO(cell, square).init(params, *example)
     with pytest.raises(TypeError, match=r"ForwardGradient.init: key is None"):
         ForwardGradient(cell, square).init(params, *example)
-    drawn = {"p": params, "s": recur.Series(jnp.ones(6))}
-    with pytest.raises(TypeError, match="RTRL: params or carry hold a Series"):
+    drawn = {"p": params, "s": recur.PerStep(jnp.ones(6))}
+    with pytest.raises(TypeError, match="RTRL: params or carry hold a PerStep"):
         RTRL(cell, square).init(drawn, *example)
     with pytest.raises(ValueError, match="ForwardGradient: directions is 0"):
         ForwardGradient(cell, square, directions=0)

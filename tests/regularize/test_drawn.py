@@ -116,10 +116,10 @@ def trained(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("memory", ["sqrt", 2])
-def test_the_same_masks_whatever_is_kept(name, memory):
+@pytest.mark.parametrize("remat", ["sqrt", 2])
+def test_the_same_masks_whatever_is_kept(name, remat):
     cell, *args = make_row(name)
-    kept = with_grads(training(cell, memory=memory))
+    kept = with_grads(training(cell, remat=remat))
     assert_close(kept(*args), trained(name))
 
 

@@ -47,12 +47,12 @@ CELLS = {
     "gru": recur.GRU(H),
     "tagger": recur.Readout(recur.Bidirectional(recur.Elman(H)), 2),
 }
-FLAGS = {"none": (), "segments": ("mask", "memory")}
+FLAGS = {"none": (), "segments": ("mask", "remat")}
 
 
 def loss(cell, flags, params, xs, mask):
     """A number a row, with the carry made where the roll is."""
-    given = {"mask": mask, "memory": 2}
+    given = {"mask": mask, "remat": 2}
     carry = cell.init_carry((xs.shape[1],), params=params)
     options = {name: given[name] for name in flags}
     ys = recur.unroll(cell, params, carry, xs, **options)[1]
@@ -99,7 +99,7 @@ def placed(kind, params):
 
 def with_given_carry(cell, flags, params, xs, mask):
     """Explicit axes ask that a carry says where its rows are."""
-    given = {"mask": mask, "memory": 2}
+    given = {"mask": mask, "remat": 2}
     made = cell.init_carry((ROWS,), params=params)
     rows = NamedSharding(jax.sharding.get_abstract_mesh(), P("d"))
     carry = jax.tree.map(lambda a: jax.sharding.reshard(a, rows), made)

@@ -79,7 +79,7 @@ class Program:
             name: self._value(draw, self.kinds[name], name in (*SERIES, *INPUTS))
             for name in given
         }
-        values |= {k: recur.Series(v) for k, v in values.items() if k in SERIES}
+        values |= {k: recur.PerStep(v) for k, v in values.items() if k in SERIES}
         trees = ((*PARAMS, *SERIES), CARRY, INPUTS)
         return tuple({k: values[k] for k in names if k in values} for names in trees)
 
@@ -201,7 +201,7 @@ def _flags(draw: Any, program: Program) -> dict[str, Any]:
         "mask": lambda: jnp.asarray(draw.random(shape) < 0.7),
         "reset": lambda: jnp.asarray(draw.random(shape) < 0.3),
         "reverse": lambda: True,
-        "memory": lambda: draw.choice(["sqrt", 1, 2, 3]),
+        "remat": lambda: draw.choice(["sqrt", 1, 2, 3]),
         "scan_unroll": lambda: 2,
     }
     if batch:
@@ -209,8 +209,8 @@ def _flags(draw: Any, program: Program) -> dict[str, Any]:
     flags = {name: make() for name, make in could.items() if draw.random() < 0.25}
     if "time_major" in flags:
         flags |= {k: a.T for k, a in flags.items() if k in ("mask", "reset")}
-    if "memory" in flags and flags["memory"] != "sqrt":
-        flags["memory"] = int(flags["memory"])
+    if "remat" in flags and flags["remat"] != "sqrt":
+        flags["remat"] = int(flags["remat"])
     if "reset" in flags and draw.random() < 0.5:
         flags["reset_carry"] = jax.tree.map(jnp.negative, program.data()[1])
     return flags

@@ -45,7 +45,7 @@ def loss(roll, cell, params, xs):
 def test_they_equal_the_loop(name, flags):
     cell, options = CELLS[name], FLAGS[flags]
     ways = (
-        partial(recur.unroll, memory=3, **options),
+        partial(recur.unroll, remat=3, **options),
         partial(recur.static_unroll, **options),
     )
     found, expected = (
@@ -87,7 +87,7 @@ def test_what_acts_may_be_singular_where_no_step_is_valid(reverse):
     padded = jnp.where(np.arange(T)[:, None, None] < lengths[:, None], xs, jnp.nan)
 
     def ours(params, xs):
-        options = {"seq_lengths": lengths, "memory": 2, "reverse": reverse}
+        options = {"seq_lengths": lengths, "remat": 2, "reverse": reverse}
         return jnp.sum(jnp.sin(recur.unroll(cell, params, None, xs, **options)[1]))
 
     def by_row(params, xs):
@@ -105,7 +105,7 @@ def test_what_acts_may_be_singular_where_no_step_is_valid(reverse):
 
 
 def forms(cell, **options):
-    explained = recur.explain(cell, drawn(cell), None, XS, memory=3, **options)
+    explained = recur.explain(cell, drawn(cell), None, XS, remat=3, **options)
     return [(note.step, note.form) for note in explained.rolls]
 
 
@@ -139,17 +139,17 @@ def test_a_loss_is_taken_of_a_segment_of_outputs():
     params, targets = cell.init(KEY, N), jnp.ones((T, B, 2))
     error = lambda y, target: jnp.sum((y - target) ** 2, -1)
 
-    def total(params, memory):
+    def total(params, remat):
         args = cell, error, params, cell.init_carry((B,)), XS, targets
-        return jnp.sum(recur.unroll_loss(*args, memory=memory)[1])
+        return jnp.sum(recur.unroll_loss(*args, remat=remat)[1])
 
     def outside(params):
         ys = recur.static_unroll(cell, params, None, XS)[1]
         return jnp.sum(error(ys, targets))
 
     expected = jax.value_and_grad(outside)(params)
-    for memory in ("sqrt", "full", 1):
-        assert_close(jax.value_and_grad(total)(params, memory), expected)
+    for remat in ("sqrt", None, 1):
+        assert_close(jax.value_and_grad(total)(params, remat), expected)
 
 
 def test_a_loss_for_all_rows_is_refused():

@@ -82,8 +82,8 @@ def test_remat_keeps_less():
     cell = LSTM(8)
     params = cell.init(KEY, 4)
     full, sqrt = (
-        recur.explain(cell, params, None, long, memory=memory).residual_bytes
-        for memory in ("full", "sqrt")
+        recur.explain(cell, params, None, long, remat=remat).residual_bytes
+        for remat in (None, "sqrt")
     )
     inputs = long.nbytes + sum(a.nbytes for a in jax.tree.leaves(params))
     assert inputs < sqrt < full / 2

@@ -42,7 +42,7 @@ def outputs(tree):
     "roll",
     [
         lambda p: recur.unroll(CELL, p, None, XS, reset=RESET),
-        lambda p: recur.unroll(CELL, p, None, XS, reset=RESET, memory=2),
+        lambda p: recur.unroll(CELL, p, None, XS, reset=RESET, remat=2),
         lambda p: recur.static_unroll(CELL, p, None, XS, reset=RESET),
         lambda p: recur.unroll(recur.emit_carry(CELL), p, None, XS, reset=RESET),
         lambda p: recur.unroll(recur.emit_named(CELL), p, None, XS, reset=RESET),

@@ -57,7 +57,7 @@ def rolled(roll, params, carry, xs, *, mask, reset, anew, reverse):
 ROLLS = {
     "scan": partial(recur.unroll, implementation="scan"),
     "chunked": partial(recur.unroll, implementation=("chunked", "scan")),
-    "remat": partial(recur.unroll, memory=2),
+    "remat": partial(recur.unroll, remat=2),
     "loop": recur.static_unroll,
 }
 
@@ -98,7 +98,7 @@ def test_slices_of_a_series_where_nothing_is_valid_are_not_seen():
     by, xs = jnp.array([2.0, 3.0, 0.0, 0.0]), jnp.ones((4, 2))
 
     def loss(by):
-        series = recur.Series(by)
+        series = recur.PerStep(by)
         last, ys = recur.unroll(scale, series, jnp.zeros(2), xs, seq_lengths=[2, 1])
         return last.sum() + ys.sum()
 

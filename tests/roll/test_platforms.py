@@ -97,7 +97,7 @@ def test_both_ways_are_one_function(name, monkeypatch):
     step, *args = drawn(name, steps=LONG)
     lengths = jnp.array([LONG, 3, 0, LONG - 1])
     flags = {"seq_lengths": lengths, "reset": jnp.arange(LONG * B).reshape(LONG, B) < 9}
-    kinds = {}, {"reverse": True}, flags, {"memory": 4}
+    kinds = {}, {"reverse": True}, flags, {"remat": 4}
     here = [
         jax.jit(jax.value_and_grad(loss(step, **k), (0, 1, 2)))(*args) for k in kinds
     ]

@@ -14,7 +14,7 @@ CELL = recur.Stack((recur.LSTM(4), recur.Readout(recur.GRU(3), 2)))
 PARAMS = CELL.init(jax.random.key(0), 3)
 FLAGS = {
     "none": lambda b: {},
-    "lengths": lambda b: {"seq_lengths": jnp.full(b, 2), "memory": "full"},
+    "lengths": lambda b: {"seq_lengths": jnp.full(b, 2), "remat": None},
     "reverse": lambda b: {"reverse": True, "scan_unroll": 1},
 }
 
@@ -42,7 +42,7 @@ def test_one_program_is_right_at_many_sizes(sizes, flags):
 
 def test_what_cannot_be_cut_is_refused():
     xs = jax.ShapeDtypeStruct(export.symbolic_shape("t, 2, 3"), jnp.float32)
-    roll = lambda xs: recur.unroll(CELL, PARAMS, None, xs, memory="sqrt")
+    roll = lambda xs: recur.unroll(CELL, PARAMS, None, xs, remat="sqrt")
     with pytest.raises(ValueError, match="the number of steps is a symbol; expected"):
         export.export(jax.jit(roll))(xs)
 

@@ -27,7 +27,7 @@ def pytest_generate_tests(metafunc):
 
 
 def by_loop(program):
-    """The meaning of a roll, using nothing of the library but ``Series``."""
+    """The meaning of a roll, using nothing of the library but ``PerStep``."""
     flags = dict(program.flags)
     reverse, lengths = flags.get("reverse"), flags.get("seq_lengths")
     valid, reset = flags.get("mask"), flags.get("reset")
@@ -47,9 +47,9 @@ def by_loop(program):
         times = range(program.steps)
         for t in reversed(times) if reverse else times:
             at = jax.tree.map(
-                lambda p: p.values[t] if isinstance(p, recur.Series) else p,  # noqa: B023
+                lambda p: p.values[t] if isinstance(p, recur.PerStep) else p,  # noqa: B023
                 params,
-                is_leaf=lambda p: isinstance(p, recur.Series),
+                is_leaf=lambda p: isinstance(p, recur.PerStep),
             )
             x = {k: a[t] for k, a in xs.items()}
             old = carry

@@ -46,7 +46,7 @@ OPTIONS = {
         "reset": jnp.arange(2 * SHORT).reshape(SHORT, 2) % 3 == 0,
     },
     "reverse": {"reverse": True, "mask": jnp.arange(8).reshape(SHORT, 2) % 3 > 0},
-    "remat": {"memory": 3},
+    "remat": {"remat": 3},
     "rows first": {"time_major": False},
 }
 

@@ -137,13 +137,11 @@ def test_stream_waits_for_its_chunks():
 
 @pytest.mark.quick(5)
 @pytest.mark.parametrize("steps", [7, 0, 1, 2])
-@pytest.mark.parametrize("memory", [3, "sqrt", 1, 100, "full"])
-def test_memory_at_every_length(steps, memory):
+@pytest.mark.parametrize("remat", [3, "sqrt", 1, 100, None])
+def test_remat_at_every_length(steps, remat):
     xs = random_like(3, jnp.zeros((steps, 2, 3)))
     for reverse in (False, True):
-        assert_close(
-            roll(xs, reverse=reverse, memory=memory), roll(xs, reverse=reverse)
-        )
+        assert_close(roll(xs, reverse=reverse, remat=remat), roll(xs, reverse=reverse))
 
 
 def nll(logits, label):
@@ -218,15 +216,15 @@ def test_unroll_loss_never_holds_all_logits():
             ValueError,
             "batch axes of the flags differ",
         ),
-        ({"memory": "little"}, ValueError, "memory is 'little'; expected 'full'"),
-        ({"memory": 0}, ValueError, "memory is 0; expected a positive integer"),
-        ({"memory": 1.5}, TypeError, "memory is float 1.5; expected a positive"),
+        ({"remat": "little"}, ValueError, "remat is 'little'; expected None"),
+        ({"remat": 0}, ValueError, "remat is 0; expected a positive integer"),
+        ({"remat": 1.5}, TypeError, "remat is float 1.5; expected a positive"),
     ],
 )
 def test_bad_flags(time, kind, words):
     with pytest.raises(kind, match=words):
         roll(**time)
-    if "memory" not in time:
+    if "remat" not in time:
         with pytest.raises(kind, match=words):
             recur.static_unroll(CELL, PARAMS, CARRY, XS, **time)
 
@@ -252,7 +250,7 @@ def test_an_output_for_all_rows_cannot_be_zero_for_some(implementation):
 
 def test_series_are_sliced():
     step = lambda params, carry, x: (carry + params["a"] * params["b"], x)
-    params = {"a": recur.Series(jnp.arange(6.0)), "b": 2.0}
+    params = {"a": recur.PerStep(jnp.arange(6.0)), "b": 2.0}
     last, _ = recur.unroll(step, params, jnp.float32(0), XS)
     assert last == 30
     last, _ = recur.static_unroll(step, params, jnp.float32(0), XS)

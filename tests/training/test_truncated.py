@@ -94,16 +94,16 @@ RESET = jnp.array([[1, 1], [0, 0], [1, 1], [0, 0], [0, 1], [1, 0], [0, 0]], bool
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("window", "every", "memory"), [(5, 2, "full"), (3, 3, 2), (7, 4, "sqrt")]
+    ("window", "every", "remat"), [(5, 2, None), (3, 3, 2), (7, 4, "sqrt")]
 )
-def test_masks_lengths_and_resets(window, every, memory):
+def test_masks_lengths_and_resets(window, every, remat):
     cell, params, carry, xs, targets = sequence(BY_NAME["learned-carry"], steps=7)
     bad = ~VALID[..., None]
     xs, targets = (jnp.where(bad, jnp.nan, a) for a in (xs, targets))
     anew = functools.partial(_start, cell)
     mask = VALID.at[3:, 1].set(True)  # The lengths say the rest.
     flags = {"mask": mask, "seq_lengths": LENGTHS, "reset": RESET}
-    options = {"window": window, "every": every, "reset_carry": anew, "memory": memory}
+    options = {"window": window, "every": every, "reset_carry": anew, "remat": remat}
     ours = whole(cell, square, params, carry, xs, targets, **flags, **options)
     steps = [xs, targets, VALID, RESET]
     data = cell.step, square, params, carry, steps
@@ -242,8 +242,8 @@ def test_bad_arguments_are_named():
         tbptt(cell, lambda y, target: jnp.sum(y > 0), *data[2:], window=2)
     with pytest.raises(TypeError, match=r"params\['n'\] is int32\[\]"):
         tbptt(cell, square, {"n": jnp.int32(1)}, *data[3:], window=2)
-    drawn = {"s": recur.Series(jnp.ones(6))}
-    with pytest.raises(TypeError, match="params hold a Series; expected the same"):
+    drawn = {"s": recur.PerStep(jnp.ones(6))}
+    with pytest.raises(TypeError, match="params hold a PerStep; expected the same"):
         tbptt(cell, square, drawn, *data[3:], window=2)
     learner = TruncatedBPTT(cell, square, 4, 2)
     state = learner.init(carry, xs[:2], targets[:2])
