@@ -104,8 +104,15 @@ TABLE = {
     "sample": (
         sample,
         {"step": CELL, "params": PARAMS, "carry": CELL.init_carry(), "length": 3}
-        | {"embed": jax.nn.relu, "prompt": jnp.arange(2), "key": KEY},
+        | {
+            "embed": partial(jax.nn.one_hot, num_classes=3),
+            "prompt": jnp.arange(2),
+            "key": KEY,
+        },
         {"step": CELLS, "key": ARRAYS, "embed": FUNCTIONS, "length": SIZES}
+        | {"top_k": (0, -1, 1.5, True, "3", GRU), "top_p": (np.nan, "1", GRU, 0, 1.5)}
+        | {"end": (-1, 99, 1.5, True, "0", GRU)}
+        | {"allowed": (*TREES, 5, np.zeros(4, bool), np.ones(2, bool))}
         | {"temperature": (*NUMBERS, -1.0), "prompt": ("ab", [0.5], 5, None, XS[:0])},
     ),
     "beam_search": (

@@ -58,7 +58,7 @@ class Recur(OwnLayout):
                 length=case.shape.steps,
                 embed=lambda token: embedding[token],
                 temperature=0.0,
-            ).astype(tokens.dtype)
+            ).tokens.astype(tokens.dtype)
 
         return greedy
 

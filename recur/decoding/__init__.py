@@ -2,6 +2,6 @@
 
 from recur.decoding.beam import beam_search
 from recur.decoding.hypotheses import Hypotheses
-from recur.decoding.sampling import sample
+from recur.decoding.sampling import Samples, sample
 
-__all__ = ["Hypotheses", "beam_search", "sample"]
+__all__ = ["Hypotheses", "Samples", "beam_search", "sample"]

@@ -1,18 +1,22 @@
 """The likeliest sequences of a model that predicts its own next input, by beams."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from recur import _checks as checks
 from recur._arguments import check_functions, check_number
 from recur._roll.identity import Programs
 from recur._roll.steps import step_of
 from recur._roll.unroll import unroll
+from recur.decoding.choices import (
+    FedBack,
+    check_allowed,
+    check_end,
+    log_likelihoods,
+)
 from recur.decoding.hypotheses import (
     Hypotheses,
     best_of,
@@ -36,6 +40,7 @@ def beam_search(
     embed: Callable[[Array], PyTree],
     end: int | None = None,
     length_penalty: float = 0.0,
+    allowed: Array | None = None,
 ) -> Hypotheses:
     r"""Searches the likeliest sequences after a prompt, keeping some at each step.
 
@@ -60,6 +65,7 @@ def beam_search(
       embed: Turns class numbers ``[...]`` into inputs ``[..., I]``.
       end: The class that ends a sequence; by default all are ``length`` long.
       length_penalty: ``α``; 0 for the log-likelihood itself, more for longer sequences.
+      allowed: Booleans ``[V]`` or ``[..., V]``: False for classes that never come.
 
     Returns:
       :class:`Hypotheses`.
@@ -67,8 +73,8 @@ def beam_search(
     Raises:
       TypeError: If ``prompt`` holds no integers, a size is no integer, or ``embed`` is
         no function.
-      ValueError: If the prompt is empty, a size below 1, ``end`` no class, or
-        ``length_penalty`` negative.
+      ValueError: If the prompt is empty, a size below 1, ``end`` no class,
+        ``length_penalty`` negative, or nothing is allowed.
 
     Example:
       >>> cell = Readout(GRU(8), 5)
@@ -94,39 +100,12 @@ def beam_search(
             "it out for the log-likelihood itself."
         )
     carry, _ = unroll(step, params, carry, embed(prompt[:-1]))
-    reads = _Reads(step_of(where, step), embed)
+    reads = FedBack(step_of(where, step), embed)
     _, logits = jax.eval_shape(reads, params, carry, prompt[-1])
-    _check_end(where, end, logits.shape[-1])
+    check_end(where, end, logits.shape[-1])
+    allowed = check_allowed(where, allowed, logits.shape)
     options = {"beams": beams, "length": length, "end": end, "alpha": length_penalty}
-    return Hypotheses(*_search(reads, params, carry, prompt[-1], **options))
-
-
-def _check_end(where: str, end: Any, classes: int) -> None:
-    if end is None:
-        return
-    if isinstance(end, bool) or not isinstance(end, (int, np.integer)):
-        raise TypeError(
-            f"{where}: end is {checks.describe(end)}; expected an integer, the number "
-            "of a class."
-        )
-    if not 0 <= end < classes:
-        raise ValueError(
-            f"{where}: end is {end}; expected the number of a class, from 0 to "
-            f"{classes - 1}, as the logits have {classes}."
-        )
-
-
-@dataclass(frozen=True)
-class _Reads:
-    """A value, so that equal ones share a compiled search."""
-
-    inner: Step
-    embed: Callable[[Array], PyTree]
-
-    def __call__(
-        self, params: PyTree, carry: PyTree, last: Array
-    ) -> tuple[PyTree, Array]:
-        return self.inner(params, carry, self.embed(last))
+    return Hypotheses(*_search(reads, params, carry, prompt[-1], allowed, **options))
 
 
 class _State(NamedTuple):
@@ -137,10 +116,11 @@ class _State(NamedTuple):
 
 
 def _run(
-    reads: _Reads,
+    reads: FedBack,
     params: PyTree,
     carry: PyTree,
     last: Array,
+    allowed: Array | None,
     *,
     beams: int,
     length: int,
@@ -160,7 +140,7 @@ def _run(
         before = jax.lax.dynamic_index_in_dim(state.open.tokens, state.t - 1, 1, False)
         before = jnp.where(state.t > 0, before, last)
         carry, logits = jax.vmap(reads, (None, 0, 0))(params, state.carry, before)
-        scores = state.open.scores[..., None] + _log_softmax(logits)
+        scores = state.open.scores[..., None] + log_likelihoods(logits, allowed)
         size, ended = state.t + 1, state.ended
         if end is not None:
             tokens = put(state.open.tokens, end, state.t, onwards=True)
@@ -182,18 +162,14 @@ def _run(
     return best_of(found.ended, whole)
 
 
-def _log_softmax(logits: Array) -> Array:
-    """In float32 or wider, whatever the logits are."""
-    wide = jnp.float64 if logits.dtype == jnp.float64 else jnp.float32
-    return jax.nn.log_softmax(logits.astype(wide))
-
-
 def _first(
-    reads: _Reads, params: PyTree, carry: PyTree, last: Array, beams: int, length: int
+    reads: FedBack, params: PyTree, carry: PyTree, last: Array, beams: int, length: int
 ) -> _State:
     """One open sequence, as all are the same, and none that ended."""
     rows = last.shape
-    scored = jax.eval_shape(lambda *a: _log_softmax(reads(*a)[1]), params, carry, last)
+    scored = jax.eval_shape(
+        lambda *a: log_likelihoods(reads(*a)[1]), params, carry, last
+    )
     tokens = jnp.zeros((beams, length, *rows), last.dtype)
     none = jnp.full((beams, *rows), -jnp.inf, scored.dtype)
     sizes = jnp.zeros((beams, *rows), jnp.int32)

@@ -235,7 +235,7 @@ def write(
         embed=lambda ids: jax.nn.one_hot(ids, len(vocabulary)),
         temperature=temperature,
     )
-    return decode(vocabulary, np.asarray(drawn))
+    return decode(vocabulary, np.asarray(drawn.tokens))
 
 
 __all__ = [

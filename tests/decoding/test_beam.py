@@ -106,11 +106,31 @@ def test_scores_are_as_wide_as_the_logits(x64):
         np.testing.assert_allclose(found.scores[0], best, 1e-2)
 
 
+@pytest.mark.parametrize("end", [None, 0])
+def test_what_is_not_allowed_never_comes(end):
+    """Against all sequences of what is left, each step's shares taken anew."""
+    allowed = np.array([True, False, True])
+
+    def score_of(tokens):
+        score = 0.0
+        for n, w in enumerate(tokens):
+            logs = after(PROMPT + tokens[:n])[1]
+            score += logs[w] - np.log(np.exp(logs[allowed]).sum())
+        return score
+
+    found = search(jnp.array(PROMPT), beams=2**LENGTH, end=end, allowed=allowed)
+    left = [s for _, s in all_sequences(PROMPT, end, 0.0) if 1 not in s]
+    scores = sorted(map(score_of, left), reverse=True)
+    np.testing.assert_allclose(found.scores[: len(left)], scores, rtol=1e-4)
+    assert not np.isfinite(found.scores[len(left) :]).any()
+
+
 def test_one_beam_is_greedy():
     found = search(jnp.array(PROMPT), beams=1)
     options = {"key": jax.random.key(0), "length": LENGTH, "embed": embed}
     greedy = sample(CELL, PARAMS, None, jnp.array(PROMPT), temperature=0, **options)
-    np.testing.assert_array_equal(found.tokens[0], greedy)
+    np.testing.assert_array_equal(found.tokens[0], greedy.tokens)
+    np.testing.assert_allclose(found.scores[0], greedy.scores, rtol=1e-5)
 
 
 def test_a_carry_may_be_any_tree():
