@@ -19,8 +19,8 @@ from recur._distribution import NAME
 from recur._roll.explain import explain
 from recur._roll.loss import unroll_loss
 from recur._roll.named import emit_named
-from recur._roll.outputs import last_output
 from recur._roll.per_step import PerStep
+from recur._roll.pooling import last_output, max_output, mean_output
 from recur._roll.reference import static_unroll
 from recur._roll.steps import emit_carry
 from recur._roll.stream import stream
@@ -128,6 +128,8 @@ __all__ = [
     "lstm_init",
     "lstm_init_carry",
     "lstm_step",
+    "max_output",
+    "mean_output",
     "plain",
     "static_unroll",
     "stream",

@@ -139,6 +139,12 @@ TABLE = {
         {"ys": (*TREES, 5), "mask": (*TREES, 5), "seq_lengths": (*TREES, 1.5, [9])}
         | {"reverse": BOOLS, "time_major": BOOLS},
     ),
+    "mean_output": (
+        recur.mean_output,
+        {"ys": XS},
+        {"ys": (*TREES, 5), "mask": (*TREES, 5), "seq_lengths": (*TREES, 1.5, [9])}
+        | {"time_major": BOOLS},
+    ),
     "emit_carry": (recur.emit_carry, {"step": CELL}, {"step": CELLS}),
     "emit_named": (recur.emit_named, {"step": CELL}, {"step": CELLS}),
     "LSTM": (

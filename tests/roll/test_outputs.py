@@ -89,6 +89,42 @@ def test_last_output_without_flags_and_with_lengths():
         recur.last_output(jnp.float32(1))
 
 
+POOLS = {"mean": (recur.mean_output, np.mean), "max": (recur.max_output, np.max)}
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_pools_are_those_of_the_valid_steps_alone(name):
+    pool, of_numpy = POOLS[name]
+    mask = np.array(MASK)
+    ys = np.where(
+        mask[..., None],
+        np.sin(np.arange(mask.size * 2.0)).reshape(*mask.shape, 2),
+        np.nan,
+    ).astype(np.float32)
+    rows = [ys[mask[:, b], b] for b in range(mask.shape[1])]
+    expected = [of_numpy(row, 0) if len(row) else np.zeros(2) for row in rows]
+    pooled = pool({"y": ys}, mask=mask)["y"]
+    np.testing.assert_allclose(pooled, expected, rtol=1e-6)
+    turned = pool(np.swapaxes(ys, 0, 1), mask=mask.T, time_major=False)
+    np.testing.assert_array_equal(turned, pooled)
+    grads = jax.grad(lambda ys: jnp.sum(jnp.sin(pool(ys, mask=mask))))(jnp.array(ys))
+    for b, row in enumerate(rows):
+        alone = jax.grad(lambda ys: jnp.sum(jnp.sin(pool(ys))))(jnp.array(row))
+        np.testing.assert_allclose(grads[mask[:, b], b], alone, rtol=1e-6)
+        np.testing.assert_array_equal(grads[~mask[:, b], b], 0)
+
+
+def test_pools_of_lengths_of_halves_and_of_integers():
+    many = jnp.full((3000, 1), 3.0, jnp.float16)
+    np.testing.assert_array_equal(recur.mean_output(many), [3])
+    counts = jnp.array([[-7, -5], [-9, -1]])
+    np.testing.assert_array_equal(
+        recur.max_output(counts, seq_lengths=[2, 1]), [-7, -5]
+    )
+    for pool in (recur.mean_output, recur.max_output):
+        np.testing.assert_array_equal(pool(jnp.ones((0, 2, 3))), np.zeros((2, 3)))
+
+
 def test_both_carries_of_a_bidirectional_layer_joined():
     layer = recur.Bidirectional(recur.LSTM(2), recur.LSTM(3))
     params = layer.init(jax.random.key(0), 3)
