@@ -120,7 +120,8 @@ class GatedCell(Specification, Generic[Params, Carry]):
         for part, value in values.items():
             checks.check_array(where, part, value)
         weights = _named("params", params)
-        input_size = weights["params.w_ih"].shape[0]
+        reads_x = next(n for n, axes in self.shapes.items() if axes.startswith("I"))
+        input_size = weights[f"params.{reads_x}"].shape[0]
         checks.check_leading_axes(where, x, next(iter(values.values())), input_size)
         size = {"I": input_size, "H": self.hidden_size}
         for part, value in weights.items():

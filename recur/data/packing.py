@@ -92,9 +92,9 @@ def pack(
       [3.0, 2.0, 4.0, 1.0]
 
     References:
-      Johnson, `Near-optimal bin packing algorithms
-      <https://dspace.mit.edu/handle/1721.1/57819>`_, 1973: at most 11/9 of the fewest
-      rows, and one more.
+      Johnson et al., `Worst-case performance bounds for simple one-dimensional packing
+      algorithms <https://doi.org/10.1137/0203025>`_, 1974: at most 11/9 of the fewest
+      rows, and four more.
     """
     check_bools("pack", time_major=time_major)
     rows, lengths = checked_sequences("pack", sequences)

@@ -23,7 +23,7 @@ from recur._roll.chunked.forward import (
 from recur._roll.chunked.inplace_scan import StackedOutputs
 from recur._roll.chunked.rule import Chunk
 from recur._roll.chunked.squeeze_batch import squeeze_batch
-from recur._roll.chunked.tuning import forward_steps
+from recur._roll.chunked.tuning import Tuning, forward_steps
 from recur._roll.chunked.ways import Way, by_platform
 from recur._roll.flags import Flags
 from recur._roll.masking import Starts, apply_masks
@@ -63,9 +63,9 @@ def chunked_roll(
     def roll_jvp(primals: PyTree, tangents: PyTree) -> PyTree:
         weights, carry, xs, starts, flags = primals
         dweights, dcarry, dxs, dstarts, _ = drop_symbolic_zeros(tangents)
-        last, rows = by_platform(ways, _with_residuals, *primals)
-        values = _residual_outputs(way, *primals)
-        (ys, carries_out), residuals = values.spread(rows)
+        values = {w.tuning: _residual_outputs(w, *primals) for w in ways.values()}
+        last, rows = by_platform(ways, partial(_with_residuals, values), *primals)
+        (ys, carries_out), residuals = values[way.tuning].spread(rows)
         moving = instantiate_zeros(carry, dcarry), instantiate_zeros(starts, dstarts)
         kept = carry, xs, flags, residuals, carries_out
         tangent = partial(by_platform, ways, _tangent)
@@ -99,10 +99,16 @@ def _as_it_is(roll: Callable, *args: PyTree) -> tuple[PyTree, PyTree]:
 
 
 def _with_residuals(
-    way: Way, weights: PyTree, carry: PyTree, xs: PyTree, starts: Starts, flags: Flags
+    values: Mapping[Tuning, StackedOutputs],
+    way: Way,
+    weights: PyTree,
+    carry: PyTree,
+    xs: PyTree,
+    starts: Starts,
+    flags: Flags,
 ) -> tuple[PyTree, list[Array]]:
-    values = _residual_outputs(way, weights, carry, xs, starts, flags)
-    through = partial(forward_with_residuals, way, weights, starts, values)
+    kept = values[way.tuning]
+    through = partial(forward_with_residuals, way, weights, starts, kept)
     # What is kept takes the place of projected inputs only if these are all there.
     whole = way._replace(steps=way.length) if way.rule.residuals_in_place else way
     return _chunks(through, carry, (xs, flags), whole)
