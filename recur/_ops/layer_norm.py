@@ -4,6 +4,7 @@ import jax.numpy as jnp
 
 from recur import _checks as checks
 from recur._ops.matmul import scale
+from recur._ops.wide import wide
 from recur.types import Array
 
 
@@ -36,7 +37,7 @@ def layer_norm(a: Array, gain: Array, eps: float = 1e-5) -> Array:
       2016.
     """
     checks.check_positive("layer_norm", "eps", eps)
-    a = a.astype(jnp.float64 if a.dtype == jnp.float64 else jnp.float32)
+    a = a.astype(wide(a.dtype))
     centred = a - jnp.mean(a, axis=-1, keepdims=True)
     variance = jnp.mean(jnp.square(centred), axis=-1, keepdims=True)
     return scale(centred / jnp.sqrt(variance + eps), gain)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType
 
+from recur._ops.wide import wide
 from recur.types import Array, DTypeLike, PyTree
 
 
@@ -111,8 +112,8 @@ def matmul(x: Array, w: Any, compute_dtype: DTypeLike | None = None) -> Array:
     """
     if isinstance(w, MaskedWeight):
         return matmul(x * w.mask.astype(x.dtype), w.weight, compute_dtype)
-    x, w, wide = _operands(x, w, compute_dtype)
-    out = jnp.matmul(merge_rows(x), w, preferred_element_type=wide)
+    x, w, sums = _operands(x, w, compute_dtype)
+    out = jnp.matmul(merge_rows(x), w, preferred_element_type=sums)
     return out.reshape(*x.shape[:-1], *out.shape[-1:])
 
 
@@ -151,9 +152,9 @@ def matmul_transposed(
       >>> matmul_transposed(jnp.ones((2, 3)), jnp.ones((4, 3))).shape
       (2, 4)
     """
-    x, w, wide = _operands(x, w, compute_dtype)
+    x, w, sums = _operands(x, w, compute_dtype)
     axes = (((x.ndim - 1,), (1,)), ((), ()))
-    return jax.lax.dot_general(x, w, axes, preferred_element_type=wide)
+    return jax.lax.dot_general(x, w, axes, preferred_element_type=sums)
 
 
 def add_bias(a: Array, b: Array) -> Array:
@@ -184,5 +185,4 @@ def _over_rows(v: Array, a: Array) -> Array:
 def _operands(x: Array, w: Array, compute_dtype: DTypeLike | None) -> Any:
     # NumPy weights may be float64 where JAX holds float32 only.
     dtype = jax.dtypes.canonicalize_dtype(compute_dtype or w.dtype)
-    wide = jnp.float64 if dtype == jnp.float64 else jnp.float32
-    return jnp.asarray(x, dtype), jnp.asarray(w, dtype), wide
+    return jnp.asarray(x, dtype), jnp.asarray(w, dtype), wide(dtype)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from recur._arguments import check_bools
+from recur._ops.wide import wide
 from recur._roll.flags import make_flags
 from recur._roll.padding import last_of, tree_where
 from recur._roll.time_axis import num_steps, swap_time_batch
@@ -45,9 +46,9 @@ def last_output(
       >>> last_output(ys, seq_lengths=jnp.array([2, 1]))
       Array([2., 4.], dtype=float32)
     """
-    check_bools("last_output", reverse=reverse, time_major=time_major)
-    flags = {"seq_lengths": seq_lengths, "mask": mask, "time_major": time_major}
-    ys, valid = _valid_outputs("last_output", ys, **flags)
+    where = "last_output"
+    check_bools(where, reverse=reverse)
+    ys, valid = _valid_outputs(where, ys, seq_lengths, mask, time_major=time_major)
     if seq_lengths is None and mask is None and len(valid):
         return jax.tree.map(lambda a: a[0 if reverse else -1], ys)
     return last_of(valid, ys, reverse=reverse)
@@ -84,15 +85,15 @@ def mean_output(
       >>> mean_output(ys, seq_lengths=jnp.array([2, 1]))
       Array([1.5, 4. ], dtype=float32)
     """
-    check_bools("mean_output", time_major=time_major)
-    flags = {"seq_lengths": seq_lengths, "mask": mask, "time_major": time_major}
-    ys, valid = _valid_outputs("mean_output", ys, **flags)
+    ys, valid = _valid_outputs(
+        "mean_output", ys, seq_lengths, mask, time_major=time_major
+    )
 
     def mean(a: Array) -> Array:
-        wide = jnp.float64 if a.dtype == jnp.float64 else jnp.float32
-        count = jnp.maximum(valid.sum(0), 1).astype(wide)
-        total = tree_where(valid, a, None).sum(0, dtype=wide)
-        return (total / _over(count, total)).astype(a.dtype)
+        total = tree_where(valid, a, None).sum(0, dtype=wide(a.dtype))
+        count = jnp.maximum(valid.sum(0), 1).astype(total.dtype)
+        count = count.reshape(count.shape + (1,) * (total.ndim - count.ndim))
+        return (total / count).astype(a.dtype)
 
     return jax.tree.map(mean, ys)
 
@@ -127,15 +128,14 @@ def max_output(
       >>> max_output(ys, seq_lengths=jnp.array([2, 1]))
       Array([ 2., -4.], dtype=float32)
     """
-    check_bools("max_output", time_major=time_major)
-    flags = {"seq_lengths": seq_lengths, "mask": mask, "time_major": time_major}
-    ys, valid = _valid_outputs("max_output", ys, **flags)
+    ys, valid = _valid_outputs(
+        "max_output", ys, seq_lengths, mask, time_major=time_major
+    )
 
     def largest(a: Array) -> Array:
         floating = jnp.issubdtype(a.dtype, jnp.floating)
         least = -jnp.inf if floating else jnp.iinfo(a.dtype).min
-        at = valid.reshape(valid.shape + (1,) * (a.ndim - valid.ndim))
-        found = jnp.where(at, a, jnp.asarray(least, a.dtype)).max(0, initial=least)
+        found = tree_where(valid, a, jnp.full_like(a, least)).max(0, initial=least)
         return tree_where(valid.any(0), found, None)
 
     return jax.tree.map(largest, ys)
@@ -144,22 +144,19 @@ def max_output(
 def _valid_outputs(
     where: str,
     ys: PyTree,
-    *,
     seq_lengths: Array | None,
     mask: Array | None,
+    *,
     time_major: bool,
 ) -> tuple[PyTree, Array]:
     """Gives outputs time first, and which steps of them count."""
+    check_bools(where, time_major=time_major)
     steps = num_steps(where, ys, None, time_major=time_major, called="ys")
     flags: dict[str, Any] = {"seq_lengths": seq_lengths, "mask": mask, "reset": None}
     flags |= {"reset_carry": None, "time_major": time_major, "called": "ys"}
     valid = make_flags(where, None, ys, steps, **flags)[0].valid
     ys = ys if time_major else swap_time_batch(ys)
     return ys, jnp.ones(steps, bool) if valid is None else valid
-
-
-def _over(a: Array, like: Array) -> Array:
-    return a.reshape(a.shape + (1,) * (like.ndim - a.ndim))
 
 
 __all__ = ["last_output", "max_output", "mean_output"]

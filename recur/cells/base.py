@@ -145,16 +145,38 @@ def check_fit(
       hidden_size: ``H``, where it is not the height of ``w_hh``.
       vectors: Further fields of params, each with the gates that it is fused of.
     """
-    for name, value in carry.items():
-        checks.check_array(where, name, value)
     input_size, output_size = params.w_ih.shape[0], params.w_hh.shape[0]
-    checks.check_leading_axes(where, x, next(iter(carry.values())), input_size)
     fused = gates * (hidden_size or output_size)
     fields = {"w_ih": (input_size, fused), "w_hh": (output_size, fused), "b": (fused,)}
-    for name, shape in fields.items():
-        checks.check_shape(where, f"params.{name}", getattr(params, name), shape)
-    for name, value in carry.items():
-        checks.check_shape(where, name, value, (*x.shape[:-1], output_size))
+    sizes = {"input_size": input_size, "carry_size": output_size}
+    check_shapes(where, params, carry, x, fields, **sizes)
     for name, n in (vectors or {}).items():
         shape, value = (n * (hidden_size or output_size),), getattr(params, name)
         checks.check_shape(where, f"params.{name}", value, shape)
+
+
+def check_shapes(
+    where: str,
+    params: Any,
+    carry: Mapping[str, Array],
+    x: Array,
+    shapes: Mapping[str, tuple[int, ...]],
+    *,
+    input_size: int,
+    carry_size: int,
+) -> None:
+    """Refuses arrays of a carry, an input and fields of params of other shapes.
+
+    Example:
+      >>> sizes = {"input_size": 3, "carry_size": 5}
+      >>> check_shapes("doc", None, {"carry": jnp.zeros(4)}, jnp.zeros(3), {}, **sizes)
+      Traceback (most recent call last):
+      ValueError: doc: carry is float32[4]; expected the shape (5,), ...
+    """
+    for name, value in carry.items():
+        checks.check_array(where, name, value)
+    checks.check_leading_axes(where, x, next(iter(carry.values())), input_size)
+    for name, shape in shapes.items():
+        checks.check_shape(where, f"params.{name}", getattr(params, name), shape)
+    for name, value in carry.items():
+        checks.check_shape(where, name, value, (*x.shape[:-1], carry_size))

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 
 from recur import _checks as checks
 from recur._ops.matmul import matmul
-from recur.cells.base import Specification, zero_carry
+from recur._ops.wide import wide
+from recur.cells.base import Specification, check_shapes, zero_carry
 from recur.initializers import init_gates
 from recur.types import Array, PyTree
 
@@ -92,8 +93,8 @@ class GatedCell(Specification, Generic[Params, Carry]):
     def step(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, Array]:
         """Advances by one step; the new carry is in the dtypes of the old."""
         self._check(params, carry, x)
-        wide = _widest(params, carry)
-        start = jax.tree.map(lambda a: a.astype(wide), carry)
+        dtype = wide(*(a.dtype for a in jax.tree.leaves((params, carry))))
+        start = jax.tree.map(lambda a: a.astype(dtype), carry)
         new, y = self.equations(params, start, x)
         return _in_dtypes_of(carry, new, y)
 
@@ -109,41 +110,27 @@ class GatedCell(Specification, Generic[Params, Carry]):
         return init_gates(initializer, key, shape, gates, self.dtype)
 
     def _check(self, params: Params, carry: Carry, x: Array) -> None:
-        name = type(self).__name__
-        where, kinds = f"{name}.step", (self.params_type, self.carry_type)
-        checks.check_type(where, "params", params, kinds[0], f"{name}(...).init")
-        if kinds[1] is not None:
-            made = f"{name}(...).init_carry"
-            checks.check_type(where, "carry", carry, kinds[1], made)
-        alone: dict[str, Any] = {"carry": carry}
-        values = alone if kinds[1] is None else _named("carry", carry)
-        for part, value in values.items():
-            checks.check_array(where, part, value)
-        weights = _named("params", params)
+        name, kind = type(self).__name__, self.carry_type
+        where, made = f"{name}.step", f"{name}(...).init"
+        checks.check_type(where, "params", params, self.params_type, made)
+        values: Any = {"carry": carry}
+        if kind is not None:
+            checks.check_type(where, "carry", carry, kind, f"{made}_carry")
+            values = {f"carry.{n}": getattr(carry, n) for n in kind._fields}
         reads_x = next(n for n, axes in self.shapes.items() if axes.startswith("I"))
-        input_size = weights[f"params.{reads_x}"].shape[0]
-        checks.check_leading_axes(where, x, next(iter(values.values())), input_size)
-        size = {"I": input_size, "H": self.hidden_size}
-        for part, value in weights.items():
-            axes = _axes(self.shapes[part.removeprefix("params.")])
-            checks.check_shape(where, part, value, tuple(n * size[a] for n, a in axes))
-        for part, value in values.items():
-            checks.check_shape(where, part, value, (*x.shape[:-1], self.hidden_size))
+        size = {"I": getattr(params, reads_x).shape[0], "H": self.hidden_size}
+        shapes = {
+            field: tuple(n * size[axis] for n, axis in _axes(axes))
+            for field, axes in self.shapes.items()
+        }
+        sizes = {"input_size": size["I"], "carry_size": size["H"]}
+        check_shapes(where, params, values, x, shapes, **sizes)
 
 
 def _axes(text: str) -> list[tuple[int, str]]:
     """Reads ``"I 4H"`` as ``[(1, "I"), (4, "H")]``."""
     found = re.findall(r"(\d*)([IH])", text)
     return [(int(n or 1), axis) for n, axis in found]
-
-
-def _named(of: str, values: Any) -> dict[str, Any]:
-    return {f"{of}.{name}": value for name, value in values._asdict().items()}
-
-
-def _widest(*values: Any) -> Any:
-    dtypes = {a.dtype for a in jax.tree.leaves(values)}
-    return jnp.float64 if jnp.dtype("float64") in dtypes else jnp.float32
 
 
 def _in_dtypes_of(carry: Any, new: Any, y: Array) -> tuple[Any, Array]:

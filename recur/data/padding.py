@@ -52,7 +52,7 @@ def pad(
     """
     check_bools("pad", time_major=time_major)
     rows, lengths = checked_sequences("pad", sequences)
-    steps = max(lengths, default=0) if length is None else length
+    steps = max(lengths) if length is None else length
     if length is not None:
         check_length("pad", length, lengths)
     at = [(row, 0, n) for row, n in enumerate(lengths)]

@@ -7,16 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from recur import _checks as checks
-from recur._arguments import check_functions, check_number
+from recur._arguments import check_number
 from recur._roll.identity import Programs
-from recur._roll.steps import step_of
-from recur._roll.unroll import unroll
-from recur.decoding.choices import (
-    FedBack,
-    check_allowed,
-    check_end,
-    log_likelihoods,
-)
+from recur.decoding.choices import FedBack, log_likelihoods
 from recur.decoding.hypotheses import (
     Hypotheses,
     best_of,
@@ -25,7 +18,7 @@ from recur.decoding.hypotheses import (
     pick,
     put,
 )
-from recur.decoding.sampling import checked_prompt
+from recur.decoding.prompt import read_prompt
 from recur.types import Array, Cell, PyTree, Step
 
 
@@ -89,8 +82,6 @@ def beam_search(
       <https://arxiv.org/abs/1609.08144>`_, 2016, for the penalty.
     """
     where = "beam_search"
-    check_functions(where, embed=embed)
-    prompt = checked_prompt(where, prompt)
     checks.check_size(where, "beams", beams)
     checks.check_size(where, "length", length)
     check_number(where, "length_penalty", length_penalty)
@@ -99,13 +90,11 @@ def beam_search(
             f"{where}: length_penalty is {length_penalty}; expected 0 or more. Leave "
             "it out for the log-likelihood itself."
         )
-    carry, _ = unroll(step, params, carry, embed(prompt[:-1]))
-    reads = FedBack(step_of(where, step), embed)
-    _, logits = jax.eval_shape(reads, params, carry, prompt[-1])
-    check_end(where, end, logits.shape[-1])
-    allowed = check_allowed(where, allowed, logits.shape)
+    told = {"embed": embed, "end": end, "allowed": allowed}
+    start = read_prompt(where, step, params, carry, prompt, **told)
+    reads, carry, last, allowed = start
     options = {"beams": beams, "length": length, "end": end, "alpha": length_penalty}
-    return Hypotheses(*_search(reads, params, carry, prompt[-1], allowed, **options))
+    return Hypotheses(*_search(reads, params, carry, last, allowed, **options))
 
 
 class _State(NamedTuple):
@@ -167,11 +156,8 @@ def _first(
 ) -> _State:
     """One open sequence, as all are the same, and none that ended."""
     rows = last.shape
-    scored = jax.eval_shape(
-        lambda *a: log_likelihoods(reads(*a)[1]), params, carry, last
-    )
     tokens = jnp.zeros((beams, length, *rows), last.dtype)
-    none = jnp.full((beams, *rows), -jnp.inf, scored.dtype)
+    none = jnp.full((beams, *rows), -jnp.inf, reads.score_dtype(params, carry, last))
     sizes = jnp.zeros((beams, *rows), jnp.int32)
     copies = jax.tree.map(lambda a: jnp.broadcast_to(a, (beams, *jnp.shape(a))), carry)
     only = Hypotheses(tokens, none.at[0].set(0.0), sizes + length)

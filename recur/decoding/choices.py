@@ -11,7 +11,8 @@ from jax.core import Tracer
 
 from recur import _checks as checks
 from recur._arguments import check_arrays
-from recur.types import Array, PyTree, Step
+from recur._ops.wide import wide
+from recur.types import Array, DTypeLike, PyTree, Step
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class FedBack:
         """Gives the carry and the logits of what comes next."""
         return self.inner(params, carry, self.embed(last))
 
+    def score_dtype(self, params: PyTree, carry: PyTree, last: Array) -> DTypeLike:
+        """Tells the dtype of log-likelihoods of what comes next."""
+        return wide(jax.eval_shape(self, params, carry, last)[1].dtype)
+
 
 def log_likelihoods(logits: Array, allowed: Array | None = None) -> Array:
     """Takes the log-softmax over what is allowed, in float32 or wider.
@@ -41,8 +46,7 @@ def log_likelihoods(logits: Array, allowed: Array | None = None) -> Array:
       >>> log_likelihoods(jnp.zeros(3), jnp.array([True, False, True])).round(2)
       Array([-0.69,  -inf, -0.69], dtype=float32)
     """
-    wide = jnp.float64 if logits.dtype == jnp.float64 else jnp.float32
-    logits = logits.astype(wide)
+    logits = logits.astype(wide(logits.dtype))
     if allowed is not None:
         logits = jnp.where(allowed, logits, -jnp.inf)
     return jax.nn.log_softmax(logits)

@@ -7,17 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from recur import _checks as checks
-from recur._arguments import check_arrays, check_functions, check_number
+from recur._arguments import check_number
 from recur._roll.identity import Programs
-from recur._roll.steps import step_of
-from recur._roll.unroll import unroll
-from recur.decoding.choices import (
-    FedBack,
-    check_allowed,
-    check_end,
-    log_likelihoods,
-    truncated,
-)
+from recur.decoding.choices import FedBack, log_likelihoods, truncated
+from recur.decoding.prompt import read_prompt
 from recur.types import Array, Cell, PyTree, Step
 
 
@@ -97,18 +90,14 @@ def sample(
     """
     where = "sample"
     checks.check_key(where, key)
-    check_functions(where, embed=embed)
-    prompt = checked_prompt(where, prompt)
     checks.check_size(where, "length", length)
     _check_distribution(where, temperature, top_k, top_p)
-    carry, _ = unroll(step, params, carry, embed(prompt[:-1]))
-    reads = FedBack(step_of(where, step), embed)
-    _, logits = jax.eval_shape(reads, params, carry, prompt[-1])
-    check_end(where, end, logits.shape[-1])
-    allowed = check_allowed(where, allowed, logits.shape)
+    told = {"embed": embed, "end": end, "allowed": allowed}
+    start = read_prompt(where, step, params, carry, prompt, **told)
+    reads, carry, last, allowed = start
     options = {"length": length, "temperature": float(temperature), "end": end}
     options |= {"top_k": top_k, "top_p": top_p}
-    return Samples(*_draws(reads, params, carry, prompt[-1], key, allowed, **options))
+    return Samples(*_draws(reads, params, carry, last, key, allowed, **options))
 
 
 def _check_distribution(where: str, temperature: Any, top_k: Any, top_p: Any) -> None:
@@ -124,26 +113,6 @@ def _check_distribution(where: str, temperature: Any, top_k: Any, top_p: Any) ->
                 f"{where}: top_p is {top_p}; expected a probability above 0, up to 1. "
                 "Leave it out to draw from all classes."
             )
-
-
-def checked_prompt(where: str, prompt: Any) -> Array:
-    """Refuses anything but class numbers of one step or more.
-
-    Example:
-      >>> checked_prompt("doc", jnp.zeros(2))
-      Traceback (most recent call last):
-      TypeError: doc: prompt is float32[2]; expected integers [P, ...], ...
-    """
-    check_arrays(where, prompt=prompt)
-    array = jnp.asarray(jnp.nan if prompt is None else prompt)
-    if not jnp.issubdtype(array.dtype, jnp.integer) or array.ndim == 0:
-        raise TypeError(
-            f"{where}: prompt is {checks.describe(prompt)}; expected integers "
-            "[P, ...], the numbers of classes. Encode a text first."
-        )
-    if len(array) == 0:
-        raise ValueError(f"{where}: prompt is empty; expected one step or more.")
-    return array
 
 
 class _State(NamedTuple):
@@ -204,14 +173,11 @@ def _nothing(
     end: int | None,
 ) -> Samples:
     """No class yet, as many as may be still to come, and all that would be the end."""
-
-    def scores(*args: Any) -> Array:
-        return log_likelihoods(reads(*args)[1])
-
-    scored = jax.eval_shape(scores, params, carry, last)
     tokens = jnp.full((length, *last.shape), end or 0, last.dtype)
     lengths = jnp.full(last.shape, length, jnp.int32)
-    return Samples(tokens, jnp.zeros(last.shape, scored.dtype), lengths)
+    return Samples(
+        tokens, jnp.zeros(last.shape, reads.score_dtype(params, carry, last)), lengths
+    )
 
 
 # Compiled here so that a second eager call traces nothing.

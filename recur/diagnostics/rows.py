@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from recur._arguments import check_arrays
+from recur._ops.wide import wide
 from recur._roll.first_carry import first_carries
 from recur._roll.time_axis import num_steps, swap_time_batch
 from recur._roll.unroll import unroll
@@ -32,7 +33,7 @@ class Rows:
     @property
     def dtype(self) -> DTypeLike:
         """Float32, or float64 if a leaf is: there are no factorisations in less."""
-        return jnp.float64 if jnp.dtype(jnp.float64) in self.dtypes else jnp.float32
+        return wide(*self.dtypes)
 
     def pack(self, floats: Sequence[Array], *, lead: tuple[int, ...] = ()) -> Array:
         """Joins leaves ``[*lead, *batch, ...]`` into ``[*lead, *batch, n]``."""

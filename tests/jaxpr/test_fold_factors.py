@@ -86,7 +86,7 @@ def test_a_value_is_kept_once(name, kept):
     plan = RollPlan(2, reverse=False, segment=None, symbolic=False, scan_unroll=1)
     roll = make_roll(step, params, carry, xs, flags, starts, plan, plain_scan)
     rule = resolve_rule(roll, where_it_pays=False)
-    weights, inputs = rule.prepare(params), (xs, flags)
+    weights = rule.prepare(params)
     way = ways_of(rule, carry, 2, of=2, reverse=False)["default"]
-    values = residual_outputs(way, weights, starts, carry, inputs)
+    values = residual_outputs(way, weights, carry, xs, starts, flags)
     assert len(values.once) == kept

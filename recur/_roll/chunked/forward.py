@@ -92,14 +92,9 @@ def forward_with_residuals(
 
 
 def residual_outputs(
-    way: Way,
-    weights: PyTree,
-    starts: Starts,
-    carry: PyTree,
-    inputs: tuple[PyTree, Flags],
+    way: Way, weights: PyTree, carry: PyTree, xs: PyTree, starts: Starts, flags: Flags
 ) -> StackedOutputs:
     """What that stacks: ``((y, the carry that enters the next step), residuals)``."""
-    xs, flags = inputs
 
     def first(weights: PyTree, xs: PyTree, flags: Flags) -> PyTree:
         read = way.rule.project(weights, xs), flags

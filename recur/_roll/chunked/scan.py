@@ -63,7 +63,7 @@ def chunked_roll(
     def roll_jvp(primals: PyTree, tangents: PyTree) -> PyTree:
         weights, carry, xs, starts, flags = primals
         dweights, dcarry, dxs, dstarts, _ = drop_symbolic_zeros(tangents)
-        values = {w.tuning: _residual_outputs(w, *primals) for w in ways.values()}
+        values = {w.tuning: residual_outputs(w, *primals) for w in ways.values()}
         last, rows = by_platform(ways, partial(_with_residuals, values), *primals)
         (ys, carries_out), residuals = values[way.tuning].spread(rows)
         moving = instantiate_zeros(carry, dcarry), instantiate_zeros(starts, dstarts)
@@ -90,12 +90,9 @@ def _forward(
         through = partial(forward_only, way, weights, starts)
         return _chunks(through, carry, inputs, way._replace(steps=steps))
 
-    one_row = squeeze_batch if way.rule.batch_axes_only else _as_it_is
-    return batch_axis_first(one_row(forward, carry, (xs, flags), starts))
-
-
-def _as_it_is(roll: Callable, *args: PyTree) -> tuple[PyTree, PyTree]:
-    return roll(*args)
+    if way.rule.batch_axes_only:
+        return batch_axis_first(squeeze_batch(forward, carry, (xs, flags), starts))
+    return batch_axis_first(forward(carry, (xs, flags), starts))
 
 
 def _with_residuals(
@@ -112,12 +109,6 @@ def _with_residuals(
     # What is kept takes the place of projected inputs only if these are all there.
     whole = way._replace(steps=way.length) if way.rule.residuals_in_place else way
     return _chunks(through, carry, (xs, flags), whole)
-
-
-def _residual_outputs(
-    way: Way, weights: PyTree, carry: PyTree, xs: PyTree, starts: Starts, flags: Flags
-) -> StackedOutputs:
-    return residual_outputs(way, weights, starts, carry, (xs, flags))
 
 
 def _tangent(
