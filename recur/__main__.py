@@ -1,12 +1,14 @@
-"""``python -m recur``: trains a character-level language model and shows it working.
+"""``python -m recur``: trains an application and shows it working.
 
 This file reads the arguments, keeps the run going and reports; what is computed is in
-:mod:`recur.tasks.language_model`.
+:mod:`recur.tasks`.
 """
 
 import argparse
+import difflib
+import os
 import sys
-from typing import Any
+from pathlib import Path
 
 from recur._app import interrupt
 from recur._distribution import install
@@ -17,67 +19,16 @@ if __name__ == "__main__":
 import jax
 
 try:
+    from recur._app.parser import make_parser
     from recur._app.run import Run
     from recur._app.terminal import flush, say
-    from recur.tasks.language_model import CELLS
+    from recur.tasks.catalogue import CLASSES, find, listing
+    from recur.tasks.task import Task
 except ModuleNotFoundError as missing:
     sys.exit(
         f"python -m recur: the package {missing.name} is not installed; the command "
         f"needs the extra 'train'. Install it with {install('train')}."
     )
-
-
-def positive(text: str) -> int:
-    """Reads a positive integer argument."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} came; expected 1 or more")
-    return number
-
-
-def not_negative(kind: type) -> Any:
-    """Makes a reader of arguments of 0 or more."""
-
-    def read(text: str) -> Any:
-        number = kind(text)
-        if not number >= 0:
-            raise argparse.ArgumentTypeError(f"{text} came; expected 0 or more")
-        return number
-
-    read.__name__ = kind.__name__
-    return read
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """Makes the parser; what defines a run is left out of it until it is given."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recur",
-        description="Train a character-level language model, and let it write.",
-    )
-    run = parser.add_argument_group("the run", argument_default=argparse.SUPPRESS)
-    add = run.add_argument
-    add("--text", metavar="FILE", help="UTF-8 text (default: Python's documentation)")
-    add("--cell", choices=sorted(CELLS), help="default: lstm")
-    add("--layers", type=positive, metavar="N", help="default: 1")
-    add("--hidden", type=positive, metavar="N", help="units a layer (default: 256)")
-    add("--batch", type=positive, metavar="N", help="texts side by side (default: 32)")
-    add("--window", type=positive, metavar="N", help="steps of BPTT (default: 64)")
-    add("--seed", type=not_negative(int), metavar="N", help="default: 0")
-    add("--steps", type=not_negative(int), metavar="N", help="default: 1000")
-    add = parser.add_argument
-    add("--backend", choices=["cpu", "gpu", "tpu"], default="cpu", help="default: cpu")
-    add("--out", metavar="DIR", help="where to write (default: runs/TIME)")
-    add("--resume", metavar="DIR", help="go on with the run in DIR")
-    add(
-        "--sample",
-        type=not_negative(int),
-        default=400,
-        metavar="N",
-        help="characters to write",
-    )
-    add("--temperature", type=not_negative(float), default=0.7, metavar="T")
-    add("--prompt", metavar="TEXT", help="what the sample continues")
-    return parser
 
 
 def choose_backend(name: str) -> None:
@@ -101,17 +52,47 @@ MISHAPS = (OSError, MemoryError, jax.errors.JaxRuntimeError)
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    parser = make_parser()
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    name, *rest = given if given and not given[0].startswith("-") else ["text", *given]
     interrupt.on_stop.sentence = interrupt.NOTHING
     try:
-        return follow(options, parser.prog)
+        if name == "list" and not rest:
+            say(listing())
+            return 0
+        if name not in CLASSES:
+            say(f"python -m recur: {unknown(name)}", error=True)
+            return 2
+        return run(find(name), rest, embedded=not given or given[0] != name)
+    except ModuleNotFoundError as missing:
+        say(
+            f"python -m recur {name}: the package {missing.name} is not installed; "
+            f"expected the extra 'tasks'. Install it with {install('tasks')}.",
+            error=True,
+        )
+        return 2
     except KeyboardInterrupt:  # Where somebody else's handler is installed.
         say(f"\n{interrupt.on_stop.sentence}", error=True)
         return interrupt.STATUS
 
 
-def follow(options: argparse.Namespace, prog: str) -> int:
+def unknown(name: str) -> str:
+    """Says that there is no such application, and which are near."""
+    near = difflib.get_close_matches(name, CLASSES, n=1)
+    hint = f"Did you mean {near[0]}?" if near else "python -m recur list shows them."
+    return f"'{name}' is no application; expected one of {', '.join(CLASSES)}. {hint}"
+
+
+def run(task: type[Task], arguments: list[str], *, embedded: bool) -> int:
+    """Reads the options of an application, and follows them."""
+    parser = make_parser(task)
+    options = parser.parse_args(arguments)
+    # Without a name the command is the same everywhere, whatever data is about.
+    if not hasattr(options, "data") and options.resume is None and not embedded:
+        options.data = os.environ.get("RECUR_DATA")
+    return follow(task, options, parser.prog)
+
+
+def follow(task: type[Task], options: argparse.Namespace, prog: str) -> int:
     """Does what the options say, and returns the exit status."""
     try:
         if options.resume is not None and options.out is not None:
@@ -120,7 +101,9 @@ def follow(options: argparse.Namespace, prog: str) -> int:
                 "in its own directory, so leave --out away."
             )
         choose_backend(options.backend)
-        run = Run(options)
+        if options.say is not None:
+            return answer(task, options)
+        run = Run(task, options)
     except (ValueError, *MISHAPS) as error:
         say(f"{prog}: {in_a_sentence(error)}", error=True)
         return 2
@@ -128,10 +111,30 @@ def follow(options: argparse.Namespace, prog: str) -> int:
         run.describe()
         run.train()
         run.report()
-        run.write(options.sample, options.temperature)
     except MISHAPS as error:
         say(f"{prog}: {in_a_sentence(error)} {after(run)}", error=True)
         return 2
+    finally:
+        run.close()
+    return 0
+
+
+def answer(task: type[Task], options: argparse.Namespace) -> int:
+    """Uses what was trained on the input of a user."""
+    if options.resume is None:
+        vars(options).pop("data", None)
+        found = Path("runs").glob(f"{task.name}-*/checkpoints")
+        newest = max((p.parent for p in found), default=None, key=lambda p: p.name)
+        if newest is None:
+            raise ValueError(
+                f"say: there is no run of {task.name} in 'runs'; expected one that was "
+                f"trained. Train with python -m recur {task.name}, or name the run by "
+                "--resume DIR."
+            )
+        options.resume = str(newest)
+    run = Run(task, options)
+    try:
+        run.answer(options.say)
     finally:
         run.close()
     return 0

@@ -23,7 +23,7 @@ LAYERS = (
     ("_roll",),
     ("cells",),
     ("compose",),
-    ("regularize",),
+    ("attention", "regularize"),
     ("_flax", "data", "decoding", "interop._shared", "online", "training"),
     ("diagnostics", "interop.onnx", "linen", "nnx"),
     ("interop",),
@@ -120,7 +120,9 @@ def test_front_imports_only_what_needs_jax():
 
 def test_front_is_the_core():
     for name in own(MODULES["__init__"]):
-        assert name == "recur" or layer(name) <= LAYERS.index(("regularize",))
+        assert name == "recur" or layer(name) <= LAYERS.index(
+            ("attention", "regularize")
+        )
         outside = {
             n.split(".")[0] for n in imports(MODULES.get(name, ROOT / "types.py"))
         }

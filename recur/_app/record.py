@@ -1,78 +1,71 @@
 """What a run is held against, and the curve of how it went."""
 
-import io
 from typing import Any
 
 import matplotlib.figure
 
-from recur.data.text import Corpus
-from recur.tasks.baselines.ngram import ngram_bits
-
-ORDERS = {1: "unigram", 2: "bigram", 3: "trigram", 5: "5-gram"}
+from recur.tasks.pictures import png
+from recur.tasks.task import Task
 
 
-def floors_of(corpus: Corpus) -> dict[str, float]:
-    """Bits a character of n-gram models, on the validation part of a text.
+def compare(value: float, baselines: dict[str, float], *, higher: bool) -> str:
+    """Says how far a measure has come, the baselines ordered from worst to best.
 
     Example:
-      >>> from recur.data.text import make_corpus
-      >>> corpus = make_corpus("ab" * 100, window=4)
-      >>> {name: round(bits, 2) for name, bits in floors_of(corpus).items()}
-      {'unigram': 1.0, 'bigram': 0.01, 'trigram': 0.0, '5-gram': 0.0}
+      >>> baselines = {"unigram": 4.0, "bigram": 3.0, "trigram": 1.0}
+      >>> compare(2.0, baselines, higher=False)
+      'better than bigram'
+      >>> compare(5.0, baselines, higher=False)
+      'no better than unigram'
     """
-    bits = ngram_bits(
-        corpus.train,
-        corpus.valid,
-        vocabulary_size=len(corpus.vocabulary),
-        order=max(ORDERS),
-    )
-    return {name: bits[n - 1] for n, name in ORDERS.items()}
-
-
-def compare(bits: float, floors: dict[str, float]) -> str:
-    """Says how far down a loss has come.
-
-    Example:
-      >>> compare(2.0, {"unigram": 4.0, "bigram": 3.0, "trigram": 1.0})
-      'below the bigram floor'
-    """
-    beaten = [name for name, floor in floors.items() if bits < floor]
-    return f"below the {beaten[-1]} floor" if beaten else "above every floor"
+    beaten = [
+        name
+        for name, least in baselines.items()
+        if (value > least if higher else value < least)
+    ]
+    if beaten or not baselines:
+        return f"better than {beaten[-1]}" if beaten else ""
+    return f"no better than {next(iter(baselines))}"
 
 
 def draw_curve(
-    history: list[list[Any]], floors: dict[str, float], *, title: str
+    history: list[list[Any]], baselines: dict[str, float], task: type[Task], title: str
 ) -> bytes:
-    """Draws the losses of a run over its steps.
+    """Draws the loss and the measure of a run over its steps.
 
     Args:
-      history: Rows of step, training and validation loss.
-      floors: Losses to draw as lines across, by name.
+      history: Rows of step, training loss and the measure on what is held out.
+      baselines: Measures to draw as lines across, by name.
+      task: The application, which has the names of both.
       title: Stands above.
 
     Returns:
       A picture as PNG.
 
     Example:
-      >>> draw_curve([[1, 5.0, 5.0]], {"unigram": 4.5}, title="doc")[1:4]
+      >>> from recur.tasks.text import Text
+      >>> draw_curve([[1, 5.0, 5.0]], {"unigram": 4.5}, Text, "doc")[1:4]
       b'PNG'
     """
     steps, train, valid = zip(*history, strict=True)
-    figure = matplotlib.figure.Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(steps, train, marker=".", label="training")
-    axes.plot(steps, valid, marker=".", label="validation")
-    for name, bits in floors.items():
-        axes.axhline(bits, color="gray", linewidth=0.8, linestyle="--")
+    same = task.loss_unit == task.measure
+    figure = matplotlib.figure.Figure(
+        figsize=(7, 4.5 if same else 6.5), layout="constrained"
+    )
+    above, axes = [figure.subplots()] * 2 if same else figure.subplots(2, sharex=True)
+    above.plot(steps, train, marker=".", label="training")
+    axes.plot(steps, valid, marker=".", color="C1", label="validation")
+    for name, value in baselines.items():
+        axes.axhline(value, color="gray", linewidth=0.8, linestyle="--")
         # Beside the axes, where no curve can run through it.
         beside = axes.get_yaxis_transform()
-        axes.text(1.01, bits, f"{name} {bits:.2f}", transform=beside, va="center")
-    axes.set_title(title)
-    axes.set(xlabel="steps", ylabel="bits a character")
-    axes.legend(loc="upper right")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=150)
-    return picture.getvalue()
+        axes.text(1.01, value, f"{name} {value:.4g}", transform=beside, va="center")
+    above.set_title(title)
+    above.set(ylabel=task.loss_unit)
+    axes.set(xlabel="steps", ylabel=task.measure)
+    for panel in {above, axes}:
+        panel.legend(loc="best")
+    return png(figure)
 
 
-__all__ = ["compare", "draw_curve", "floors_of"]
+__all__ = ["compare", "draw_curve"]

@@ -1,10 +1,10 @@
-"""One training run of the command: in one directory, resumable, with a record."""
+"""One run of an application: in one directory, resumable, with a record."""
 
 import argparse
 import shlex
 import time
 import uuid
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,47 +14,51 @@ from tqdm import tqdm
 
 from recur._app.checkpoint import Checkpoints, NotSaved, reason
 from recur._app.claim import Claim
-from recur._app.facts import DEFAULTS, check_given, check_read
+from recur._app.facts import check_read
 from recur._app.interrupt import deferred, on_stop
-from recur._app.record import compare, draw_curve, floors_of
+from recur._app.record import compare, draw_curve
 from recur._app.terminal import say
 from recur._capacity import check_bytes
-from recur.data.text import Corpus, encode, make_corpus, python_documentation, read_text
-from recur.tasks import language_model as lm
-
-EVALUATE_EVERY = 100
+from recur.tasks.settings import check_settings
+from recur.tasks.task import Task
+from recur.training.train_step import make_train_step
+from recur.types import PyTree
 
 
 class Run:
-    """One run: its settings, text, model state and record, in one directory.
+    """One run: its application, the state of its training and its record.
 
     All that can be refused is refused before anything is written; what an attempt did
     write is removed again where it fails.
     """
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        given = {k: v for k, v in vars(arguments).items() if k in DEFAULTS}
-        check_given(given)
-        default = time.strftime("runs/%Y-%m-%d-%H%M%S")
+    def __init__(self, kind: type[Task], arguments: argparse.Namespace) -> None:
+        self.kind, self.settings_type = kind, type(kind.defaults)
+        names = {made.name for made in fields(self.settings_type)}
+        given = {k: v for k, v in vars(arguments).items() if k in {*names, "data"}}
+        check_settings(given, self.settings_type)
+        default = time.strftime(f"runs/{kind.name}-%Y-%m-%d-%H%M%S")
         resumed = arguments.resume is not None
         self.out = Path(arguments.resume if resumed else arguments.out or default)
         if resumed:
-            self._resume(given, arguments)
+            self._resume(given)
         else:
-            self._begin(given, arguments)
+            self._begin(given)
         on_stop.sentence = f"stopped; {self.how_to_go_on()}"
 
     def how_to_go_on(self) -> str:
         """Says how to go on from the newest checkpoint."""
-        return f"go on with: python -m recur --resume {shlex.quote(str(self.out))}"
+        where = shlex.quote(str(self.out))
+        return f"go on with: python -m recur {self.kind.name} --resume {where}"
 
     def close(self) -> None:
         """Gives the directory free."""
         self._claim.release()
 
-    def _begin(self, given: dict[str, Any], arguments: argparse.Namespace) -> None:
-        self._prepare({**DEFAULTS, "history": [], **given}, arguments)
-        self.state, self.step = lm.make_state(self.settings, self.classes), 0
+    def _begin(self, given: dict[str, Any]) -> None:
+        started = {"task": self.kind.name, "data": None, "history": []}
+        self._prepare({**asdict(self.kind.defaults), **started, **given})
+        self.state, self.step = self._first_state(), 0
         # Ctrl-C comes before all of this, or when there is something to go on with.
         with deferred():
             self._claim = Claim(
@@ -76,7 +80,7 @@ class Run:
             )
         (self.out / ".run").write_text(self.checkpoints.run)
 
-    def _resume(self, given: dict[str, Any], arguments: argparse.Namespace) -> None:
+    def _resume(self, given: dict[str, Any]) -> None:
         if not (self.out / "checkpoints").is_dir():
             raise ValueError(
                 f"resume: '{self.out}' holds no run; expected the --out directory of "
@@ -84,73 +88,78 @@ class Run:
             )
         self._claim = Claim(self.out, argument="resume")
         try:
-            self._read(given, arguments)
+            self._read(given)
         except BaseException:
             self._claim.undo()
             raise
 
-    def _read(self, given: dict[str, Any], arguments: argparse.Namespace) -> None:
+    def _read(self, given: dict[str, Any]) -> None:
         name = self.out / ".run"
         run = name.read_text(errors="replace").strip() if name.is_file() else ""
         self.checkpoints = Checkpoints(self.out / "checkpoints", run=run)
         facts = self.checkpoints.facts()
-        check_read(facts, step=self.checkpoints.latest() or 0, out=self.out)
+        self._check_task(facts)
+        step = self.checkpoints.latest() or 0
+        check_read(facts, self.settings_type, step=step, out=self.out)
         self._check_same(facts, given)
-        self._prepare({**facts, **given}, arguments)
-        like = lm.make_state(self.settings, self.classes)
-        self.state, self.step = self.checkpoints.state(like), facts["step"]
+        self._prepare({**facts, **given})
+        self.state = self.checkpoints.state(self._first_state())
+        self.step = facts["step"]
+
+    def _check_task(self, facts: Any) -> None:
+        task = facts.get("task") if isinstance(facts, dict) else None
+        if isinstance(task, str) and task != self.kind.name:
+            raise ValueError(
+                f"resume: the run in '{self.out}' is of {task}; expected one of "
+                f"{self.kind.name}. Go on with it by python -m recur {task} --resume "
+                f"{shlex.quote(str(self.out))}."
+            )
 
     def _check_same(self, facts: dict[str, Any], given: dict[str, Any]) -> None:
-        for name, value in given.items():
-            if name not in ("steps", "text") and value != facts[name]:
+        free = {made.name for made in fields(self.settings_type) if _is_free(made)}
+        for name in given.keys() - free - {"data"}:
+            if given[name] != facts[name]:
                 raise ValueError(
-                    f"{name}: {value} came; expected {facts[name]}, with which the "
-                    f"run in '{self.out}' was begun. Leave it out to go on with it."
+                    f"{name}: {given[name]} came; expected {facts[name]}, with which "
+                    f"the run in '{self.out}' was begun. Leave it out to go on with it."
                 )
 
-    def _prepare(self, facts: dict[str, Any], arguments: argparse.Namespace) -> None:
-        """Reads the text, and refuses what cannot be trained or written."""
+    def _prepare(self, facts: dict[str, Any]) -> None:
+        """Reads the data, and refuses what cannot be trained or shown."""
         self.facts = facts
-        names = [field.name for field in fields(lm.Settings)]
-        self.settings = lm.Settings(**{name: facts[name] for name in names})
-        check_bytes("hidden, layers, batch, window", *self._needs(classes=1))
-        self.corpus = self._read_corpus()
-        self.classes = len(self.corpus.vocabulary)
-        check_bytes("hidden, layers, batch, window", *self._needs(self.classes))
-        check_bytes("sample", "the characters to write", 8 * arguments.sample)
-        first = self.corpus.vocabulary[0]
-        usual = "\n" if "\n" in self.corpus.vocabulary else first
-        self.prompt = usual if arguments.prompt is None else arguments.prompt
-        if arguments.sample:
-            encode(self.corpus.vocabulary, self.prompt, name="prompt")
-
-    def _needs(self, classes: int) -> tuple[str, int]:
-        return "such a model and its training", lm.bytes_needed(self.settings, classes)
-
-    def _read_corpus(self) -> Corpus:
-        path = self.facts["text"]
-        text = python_documentation() if path is None else read_text(path)
-        corpus = make_corpus(text, window=self.settings.window)
-        if self.facts.setdefault("digest", corpus.digest) != corpus.digest:
+        names = [made.name for made in fields(self.settings_type)]
+        self.settings = self.settings_type(**{name: facts[name] for name in names})
+        needs = self.settings.least_bytes()
+        check_bytes("hidden, layers, batch", "such a model and its training", needs)
+        data = None if facts["data"] is None else Path(facts["data"])
+        self.task = self.kind(self.settings, data)
+        if facts.setdefault("digest", self.task.digest) != self.task.digest:
             raise ValueError(
-                f"text: '{path or 'the documentation of this Python'}' is not the text "
-                "the run was begun with; expected the same. Resume with the same file "
-                "(or Python)."
+                f"data: '{self.task.source}' is not what the run was begun with; "
+                "expected the same. Resume with the same files (or Python)."
             )
-        return corpus
+        self.init, self.train_step = make_train_step(
+            lambda *given: self.task.loss(*given), self.task.make_optimizer()
+        )
+
+    def _first_state(self) -> dict[str, PyTree]:
+        params = self.task.init(jax.random.key(self.settings.seed))
+        copy = jax.tree.map(lambda a: jnp.array(a, copy=True), params)
+        state = self.init(params, self.task.init_carry())
+        return {"now": state, "best": copy, "measure": jnp.float32(jnp.nan)}
+
+    @property
+    def params(self) -> PyTree:
+        """Those that measured best."""
+        return self.state["best"]
 
     def describe(self) -> None:
         """Says what is about to be trained on what, and what it has to beat."""
-        corpus, settings = self.corpus, self.settings
-        size = len(corpus.train) + len(corpus.valid)
-        weights = sum(leaf.size for leaf in jax.tree.leaves(self.state.params))
-        self.floors = floors_of(corpus)
-        floors = ", ".join(f"{name} {b:.2f}" for name, b in self.floors.items())
-        say(
-            f"text    {self.facts['text'] or 'the documentation of this Python'}: "
-            f"{size:,} characters, {self.classes} different"
-        )
-        say(f"floors  {floors} bits a character on the last tenth")
+        weights = sum(leaf.size for leaf in jax.tree.leaves(self.params))
+        self.floors, settings = self.task.baselines(), self.settings
+        floors = ", ".join(f"{name} {b:.4g}" for name, b in self.floors.items())
+        say(f"data    {self.task.source}")
+        say(f"floors  {floors} {self.kind.measure}")
         say(
             f"model   {settings.cell}, {settings.layers} x {settings.hidden}, "
             f"{weights:,} weights, on {jax.devices()[0].platform}"
@@ -159,37 +168,38 @@ class Run:
 
     def train(self) -> None:
         """Trains up to the last step, with a checkpoint at every evaluation."""
-        ids, valid = jnp.asarray(self.corpus.train), jnp.asarray(self.corpus.valid)
-        static = {"settings": self.settings, "classes": self.classes}
-        steps, per_step = (
-            self.facts["steps"],
-            self.settings.batch * self.settings.window,
-        )
-        done, total = self.step * per_step, steps * per_step
-        bar = tqdm(
-            total=total, initial=done, unit="char", unit_scale=True, disable=None
-        )
-        losses = []
-        with bar:
+        task, steps, losses = self.task, self.settings.steps, []
+        sizes = {"total": steps * task.per_step, "initial": self.step * task.per_step}
+        key = jax.random.key(self.settings.seed)
+        with tqdm(**sizes, unit=task.unit, unit_scale=True, disable=None) as bar:
             while self.step < steps:
-                self.state, loss = lm.train_step(self.state, ids, **static)
+                batch, k = task.batch(self.step), jax.random.fold_in(key, self.step)
+                self.state["now"], told = self.train_step(self.state["now"], batch, k)
                 self.step += 1
-                losses.append(loss)
-                bar.update(per_step)
+                losses.append(told.loss)
+                bar.update(task.per_step)
                 if self.step % 10 == 0:
-                    bar.set_postfix(bits=f"{loss:.2f}")
-                if self.step % EVALUATE_EVERY == 0 or self.step == steps:
-                    bits = float(lm.evaluate(self.state.params, valid, **static))
-                    self._record(float(jnp.stack(losses).mean()), bits)
+                    bar.set_postfix({task.loss_unit: f"{told.loss:.3f}"})
+                if self.step % task.every == 0 or self.step == steps:
+                    self._record(float(jnp.stack(losses).mean()))
                     losses = []
 
-    def _record(self, train_bits: float, valid_bits: float) -> None:
-        self.facts["history"].append([self.step, train_bits, valid_bits])
+    def _record(self, loss: float) -> None:
+        params = self.state["now"].params
+        measure = self.task.evaluate(params)
+        self.facts["history"].append([self.step, loss, measure])
+        self._keep_if_best(params, measure)
         self._save()
         say(
-            f"step {self.step:6d}   training {train_bits:.3f}   "
-            f"validation {valid_bits:.3f} bits a character"
+            f"step {self.step:6d}   training {loss:.3f}   validation {measure:.3f} "
+            f"{self.kind.measure}"
         )
+
+    def _keep_if_best(self, params: PyTree, measure: float) -> None:
+        sign = 1 if self.kind.higher_is_better else -1
+        if not sign * measure <= sign * float(self.state["measure"]):
+            copy = jax.tree.map(lambda a: jnp.array(a, copy=True), params)
+            self.state |= {"best": copy, "measure": jnp.float32(measure)}
 
     def _save(self) -> None:
         if not self._claim.holds():
@@ -201,36 +211,41 @@ class Run:
         self.checkpoints.save(self.step, self.state, facts=self.facts)
 
     def report(self) -> None:
-        """Compares the last validation loss with the floors, and draws the curve."""
-        if not self.facts["history"]:
+        """Compares what was reached with the baselines, and draws the curve."""
+        history, settings = self.facts["history"], self.settings
+        if not history:
             return
-        step, _, bits = self.facts["history"][-1]
-        below = compare(bits, self.floors)
-        say(f"result  {bits:.3f} bits a character after {step} steps, {below}")
-        settings, path = self.settings, self.out / "loss.png"
-        title = f"{settings.cell}, {settings.layers} x {settings.hidden}"
-        picture = draw_curve(self.facts["history"], self.floors, title=title)
-        try:
-            path.write_bytes(picture)
-        except OSError as error:
-            raise NotSaved(
-                f"out: '{path}' could not be written ({reason(error)})."
-            ) from None
-        say(f"wrote   {path} and {self.checkpoints.directory}")
+        measure = float(self.state["measure"])
+        better = compare(measure, self.floors, higher=self.kind.higher_is_better)
+        say(f"result  {measure:.4g} {self.kind.measure} in {self.step} steps, {better}")
+        for name, value in self.task.figures(self.params).items():
+            say(f"        {name} {value:.4g}")
+        title = f"{self.kind.name}: {settings.cell}, {settings.layers} x "
+        title += f"{settings.hidden}"
+        curve = draw_curve(history, self.floors, self.kind, title)
+        shown = self.task.show(self.params)
+        self._write({"loss": curve, **shown.pictures})
+        if shown.text:
+            say(shown.text)
 
-    def write(self, length: int, temperature: float) -> None:
-        """Prints text that the model draws."""
-        if length:
-            text = lm.write(
-                self.state.params,
-                self.corpus.vocabulary,
-                self.prompt,
-                settings=self.settings,
-                key=self.state.key,
-                length=length,
-                temperature=temperature,
-            )
-            say(f"sample  at temperature {temperature}\n\n{self.prompt}{text}")
+    def _write(self, pictures: dict[str, bytes]) -> None:
+        for name, picture in pictures.items():
+            path = self.out / f"{name}.png"
+            try:
+                path.write_bytes(picture)
+            except OSError as error:
+                raise NotSaved(
+                    f"out: '{path}' could not be written ({reason(error)})."
+                ) from None
+            say(f"wrote   {path}")
+
+    def answer(self, text: str) -> None:
+        """Says what the application makes of a user's own input."""
+        say(self.task.say(self.params, text))
+
+
+def _is_free(made: Any) -> bool:
+    return made.metadata["free"]
 
 
 __all__ = ["Run"]

@@ -48,7 +48,7 @@ def last_output(
     """
     where = "last_output"
     check_bools(where, reverse=reverse)
-    ys, valid = _valid_outputs(where, ys, seq_lengths, mask, time_major=time_major)
+    ys, valid = valid_outputs(where, ys, seq_lengths, mask, time_major=time_major)
     if seq_lengths is None and mask is None and len(valid):
         return jax.tree.map(lambda a: a[0 if reverse else -1], ys)
     return last_of(valid, ys, reverse=reverse)
@@ -85,7 +85,7 @@ def mean_output(
       >>> mean_output(ys, seq_lengths=jnp.array([2, 1]))
       Array([1.5, 4. ], dtype=float32)
     """
-    ys, valid = _valid_outputs(
+    ys, valid = valid_outputs(
         "mean_output", ys, seq_lengths, mask, time_major=time_major
     )
 
@@ -128,7 +128,7 @@ def max_output(
       >>> max_output(ys, seq_lengths=jnp.array([2, 1]))
       Array([ 2., -4.], dtype=float32)
     """
-    ys, valid = _valid_outputs(
+    ys, valid = valid_outputs(
         "max_output", ys, seq_lengths, mask, time_major=time_major
     )
 
@@ -141,7 +141,7 @@ def max_output(
     return jax.tree.map(largest, ys)
 
 
-def _valid_outputs(
+def valid_outputs(
     where: str,
     ys: PyTree,
     seq_lengths: Array | None,

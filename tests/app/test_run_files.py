@@ -11,14 +11,15 @@ import pytest
 
 from recur._app.checkpoint import Checkpoints, NotSaved
 from recur._app.claim import Claim
-from recur._app.facts import check_given, check_read
+from recur._app.facts import check_read
 from recur._app.interrupt import deferred, ignore, install, is_command
-from recur._app.record import draw_curve, floors_of
+from recur._app.record import compare, draw_curve
 from recur._app.seal import facts_digest, is_whole, make_seal, state_digest
 from recur._app.terminal import flush, give_up, say
 from recur._capacity import available_bytes, check_array, check_bytes
-from recur.data.text import make_corpus
-from recur.tasks.language_model import Settings, bytes_needed
+from recur.tasks.digits import Digits
+from recur.tasks.settings import Settings, check_settings
+from recur.tasks.text import Text, TextSettings
 
 STATE = {"w": jnp.arange(4.0), "key": jax.random.key(0)}
 
@@ -59,12 +60,12 @@ def test_what_is_saved_is_refused_where_it_cannot_be(tmp_path):
 
 def test_numbers_that_no_run_can_have_are_refused(tmp_path):
     with pytest.raises(ValueError, match="seed: 4294967296 came; expected 0 to"):
-        check_given({"seed": 2**32})
+        check_settings({"seed": 2**32}, Settings)
     with pytest.raises(ValueError, match="window: 0 came"):
-        check_given({"window": 0})
+        check_settings({"window": 0}, TextSettings)
     for facts in ([], None, {"step": 1}):
         with pytest.raises(ValueError, match="from another program"):
-            check_read(facts, step=1, out=tmp_path)
+            check_read(facts, TextSettings, step=1, out=tmp_path)
 
 
 def test_sizes_beyond_memory_are_refused_before_they_are_asked_for():
@@ -74,7 +75,8 @@ def test_sizes_beyond_memory_are_refused_before_they_are_asked_for():
     with pytest.raises(MemoryError, match=r"float32\[1000000, 10000000\]"):
         check_array("doc", (10**6, 10**7), jnp.float32)
     jax.eval_shape(lambda: check_array("doc", (10**6, 10**7), jnp.float32))
-    small, large = (bytes_needed(Settings(hidden=n), 60) for n in (8, 8000))
+    sizes = (Settings(hidden=n) for n in (8, 8000))
+    small, large = (s.least_bytes(inputs=60, outputs=60) for s in sizes)
     assert small < large
 
 
@@ -110,7 +112,13 @@ def test_printing_ends_no_run(monkeypatch, tmp_path):
     assert (tmp_path / "out").read_text() == ""
 
 
-def test_a_record_has_its_baselines_and_a_picture():
-    bits = floors_of(make_corpus("ab" * 100, window=4))
+def test_a_record_has_its_baselines_and_a_picture(tmp_path):
+    path = tmp_path / "text"
+    path.write_text("ab" * 400)
+    bits = Text(TextSettings(text=str(path))).baselines()
     assert bits["unigram"] == pytest.approx(1.0, abs=1e-2)
-    assert draw_curve([[1, 5.0, 4.0], [2, 3.0, 3.5]], bits, title="t")[1:4] == b"PNG"
+    assert compare(0.5, bits, higher=False) == "better than unigram"
+    assert compare(0.5, {"a": 0.1, "b": 0.4}, higher=True) == "better than b"
+    history = [[1, 5.0, 4.0], [2, 3.0, 3.5]]
+    for kind in (Text, Digits):  # One panel, and two.
+        assert draw_curve(history, bits, kind, "t")[1:4] == b"PNG"

@@ -1,0 +1,1 @@
+"""Data that needs no file: made up here, for when nobody gives a directory."""
