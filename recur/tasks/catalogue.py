@@ -6,6 +6,7 @@ from recur.tasks.task import Task
 
 CLASSES = {
     "text": "Text",
+    "reviews": "Reviews",
     "names": "Names",
     "dna": "Dna",
     "digits": "Digits",
@@ -13,6 +14,9 @@ CLASSES = {
     "music": "Music",
     "translate": "Translate",
     "forecast": "Forecast",
+    "adding": "Adding",
+    "copy": "Copy",
+    "rain": "Rain",
 }
 
 

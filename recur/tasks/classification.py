@@ -79,6 +79,7 @@ class ClassifierParams(NamedTuple):
     layer: PyTree
     w: Array  # [2 H, classes]
     b: Array  # [classes]
+    pool: PyTree = None  # of a pooling that has some
 
 
 class Classification(Task[C]):
@@ -117,7 +118,7 @@ class Classification(Task[C]):
         """Makes inputs of what is stored, ``[T, B, ...]``."""
         return xs
 
-    def pool(self, ys: Array, seq_lengths: Array) -> Array:
+    def pool(self, params: ClassifierParams, ys: Array, seq_lengths: Array) -> Array:
         """Makes one output ``[B, 2 H]`` of those of all steps."""
         return max_output(ys, seq_lengths=seq_lengths)
 
@@ -135,7 +136,7 @@ class Classification(Task[C]):
             xs = xs * keep_mask(k_xs, rate, xs.shape) / jnp.float32(1 - rate)
             layer = draw_masks(self.layer, k_layer, layer, xs)
         _, ys = unroll(self.layer, layer, None, xs, seq_lengths=lengths)
-        return add_bias(self.pool(ys, lengths) @ params.w, params.b)
+        return add_bias(self.pool(params, ys, lengths) @ params.w, params.b)
 
     def loss(
         self, params: ClassifierParams, carry: PyTree, batch: Examples, key: Array

@@ -12,6 +12,7 @@ from recur.data.vocabulary import Vocabulary
 from recur.tasks.baselines.bag import by_place
 from recur.tasks.classification import (
     Classification,
+    ClassifierParams,
     ClassifierSettings,
     make_examples,
     split_places,
@@ -69,7 +70,7 @@ class Dna(Classification[DnaSettings]):
         self.source = f"{len(pairs):,} sequences: {where}"
         self.digest = digest_of(repr(pairs), np.array(self.settings.fold))
 
-    def pool(self, ys: Array, seq_lengths: Array) -> Array:
+    def pool(self, params: ClassifierParams, ys: Array, seq_lengths: Array) -> Array:
         """Takes the middle, which has read what is on both sides of the junction."""
         return ys[seq_lengths // 2, jnp.arange(ys.shape[1])]
 

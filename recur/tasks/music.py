@@ -1,7 +1,7 @@
 """Music: the notes of the next frame, from all frames before it."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import jax
@@ -43,6 +43,7 @@ class MusicSettings(Settings):
     batch: int = option(16, "pieces side by side")
     learning_rate: float = option(3e-3, "at its peak", least=1e-9, most=1e3)
     window: int = option(128, "frames that are learned at once")
+    transpose: int = option(5, "half tones a piece may be moved by", least=0, most=12)
     dropout: float = option(0.3, "share of entries dropped", least=0, most=0.95)
 
 
@@ -60,7 +61,7 @@ class Music(Task[MusicSettings]):
         "a piece of music, frame by frame", "the notes of the next", "many-to-many",
         "jsb_nottingham; scales and chords", "6",
     )  # fmt: skip
-    defaults = MusicSettings(hidden=200, steps=1500)
+    defaults = MusicSettings(hidden=200, steps=2500)
     measure = loss_unit = "nats a frame"
     higher_is_better = False
 
@@ -106,10 +107,19 @@ class Music(Task[MusicSettings]):
         self, params: ReadoutParams, carry: PyTree, batch: Padded, key: Array
     ) -> tuple[Array, PyTree]:
         """Mean over the frames of the sum over the keys."""
+        k_moves, k_masks = jax.random.split(key)
+        batch = self._moved(batch, k_moves)
         xs = batch.values[:-1].astype(jnp.float32)
-        drawn = draw_masks(self.model, key, params, xs)
+        drawn = draw_masks(self.model, k_masks, params, xs)
         total, count = self._nats(drawn, batch)
         return total / count, None
+
+    def _moved(self, batch: Padded, key: Array) -> Padded:
+        """Plays each piece in another key, as music is the same in all."""
+        most, rows = self.settings.transpose, batch.values.shape[1]
+        moves = jax.random.randint(key, (rows,), -most, most + 1)
+        turned = jax.vmap(partial(jnp.roll, axis=-1), (1, 0), 1)(batch.values, moves)
+        return batch._replace(values=turned)
 
     def _nats(self, params: ReadoutParams, batch: Padded) -> tuple[Array, Array]:
         frames = batch.values.astype(jnp.float32)
