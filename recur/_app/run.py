@@ -21,7 +21,6 @@ from recur._app.terminal import say
 from recur._capacity import check_bytes
 from recur.tasks.settings import check_settings
 from recur.tasks.task import Task
-from recur.training.train_step import make_train_step
 from recur.types import PyTree
 
 
@@ -138,9 +137,7 @@ class Run:
                 f"data: '{self.task.source}' is not what the run was begun with; "
                 "expected the same. Resume with the same files (or Python)."
             )
-        self.init, self.train_step = make_train_step(
-            lambda *given: self.task.loss(*given), self.task.make_optimizer()
-        )
+        self.init, self.train_step = self.task.make_train_step()
 
     def _first_state(self) -> dict[str, PyTree]:
         params = self.task.init(jax.random.key(self.settings.seed))

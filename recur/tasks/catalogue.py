@@ -11,12 +11,15 @@ CLASSES = {
     "dna": "Dna",
     "digits": "Digits",
     "speech": "Speech",
+    "dictation": "Dictation",
     "music": "Music",
     "translate": "Translate",
+    "captions": "Captions",
     "forecast": "Forecast",
     "adding": "Adding",
     "copy": "Copy",
     "rain": "Rain",
+    "agent": "Agent",
 }
 
 

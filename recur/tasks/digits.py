@@ -15,6 +15,7 @@ from recur.tasks.classification import (
     Examples,
     split_places,
 )
+from recur.tasks.pictures import read_image
 from recur.tasks.settings import option
 from recur.tasks.task import Card, digest_of
 from recur.types import Array
@@ -85,24 +86,12 @@ class Digits(Classification[DigitsSettings]):
 
     def encode(self, text: str) -> np.ndarray:
         """Reads an image file: a white digit on black, or the other way round."""
-        import matplotlib.image
-
-        try:
-            image = np.asarray(matplotlib.image.imread(text), np.float32)
-        except (OSError, SyntaxError) as error:
-            raise ValueError(
-                f"say: '{text}' is no image ({type(error).__name__}); expected the "
-                "path of one, of a digit."
-            ) from None
+        size = self.train.xs.shape[-1] if self.settings.by == "rows" else None
+        image = read_image(text, size or round(self.train.xs.shape[1] ** 0.5))
         gray = image[..., :3].mean(-1) if image.ndim == 3 else image
         gray = gray / max(gray.max(), 1e-6)
         gray = 1 - gray if gray.mean() > 0.5 else gray
-        size = self.train.xs.shape[-1] if self.settings.by == "rows" else None
-        size = size or round(self.train.xs.shape[1] ** 0.5)
-        rows, columns = (
-            np.linspace(0, n - 1, size).round().astype(int) for n in gray.shape
-        )
-        pixels = (255 * gray[np.ix_(rows, columns)]).astype(np.uint8)
+        pixels = (255 * gray).astype(np.uint8)
         return pixels if self.settings.by == "rows" else pixels.reshape(-1, 1)
 
 

@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 
 import matplotlib.figure
+import matplotlib.image
 import numpy as np
 
 
@@ -53,4 +54,30 @@ def draw_confusion(confusion: np.ndarray, names: Sequence[str], *, title: str) -
     return png(figure)
 
 
-__all__ = ["draw_confusion", "png"]
+def read_image(path: str, size: int) -> np.ndarray:
+    """Reads an image file a user gave, as ``[size, size]`` or ``[size, size, C]``.
+
+    Returns:
+      Values from 0 to 1, of the nearest pixels.
+
+    Raises:
+      ValueError: If it is no image.
+
+    Example:
+      >>> read_image("nowhere.png", 32)
+      Traceback (most recent call last):
+      ValueError: say: 'nowhere.png' is no image (FileNotFoundError); expected the ...
+    """
+    try:
+        image = np.asarray(matplotlib.image.imread(path), np.float32)
+    except (OSError, SyntaxError) as error:
+        raise ValueError(
+            f"say: '{path}' is no image ({type(error).__name__}); expected the path of "
+            "one."
+        ) from None
+    places = (np.linspace(0, n - 1, size).round().astype(int) for n in image.shape[:2])
+    image = image[np.ix_(*places)]
+    return image / (255 if image.max(initial=0) > 1 else 1)
+
+
+__all__ = ["draw_confusion", "png", "read_image"]

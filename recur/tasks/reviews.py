@@ -12,6 +12,7 @@ from recur._roll.unroll import unroll
 from recur.attention.pooling import AttentionPool
 from recur.data.files import data_files, read_lines, wrong_format
 from recur.data.vocabulary import Vocabulary
+from recur.data.words import words
 from recur.tasks.baselines.bag import bag_of_ngrams
 from recur.tasks.classification import (
     Classification,
@@ -24,7 +25,6 @@ from recur.tasks.pictures import png
 from recur.tasks.settings import option
 from recur.tasks.standins.reviews import make_reviews
 from recur.tasks.task import Card, Shown, digest_of
-from recur.tasks.translate import words
 from recur.types import Array
 
 LONGEST = 80  # Words of a review that are read.

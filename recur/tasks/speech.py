@@ -52,7 +52,7 @@ class Speech(Classification[SpeechSettings]):
         if directory is None:
             parts, self.classes = make_vowels(), ("a", "e", "i", "o", "u")
         elif self.settings.of == "digits":
-            parts, self.classes = _read_digits(directory), tuple("0123456789")
+            parts, self.classes = read_digits(directory), tuple("0123456789")
         else:
             parts = _read_speakers(directory)
             self.classes = tuple(f"speaker {n}" for n in range(1, 10))
@@ -102,7 +102,14 @@ class Speech(Classification[SpeechSettings]):
 Part = tuple[list[np.ndarray], np.ndarray]
 
 
-def _read_digits(directory: Path) -> tuple[Part, Part, Part]:
+def read_digits(directory: Path) -> tuple[Part, Part, Part]:
+    """Reads cepstra of spoken digits: training, validation and test.
+
+    Example:
+      >>> read_digits(Path("nowhere"))
+      Traceback (most recent call last):
+      ValueError: data: 'nowhere' has no fsdd/*mfcc*.npz; expected the directory of ...
+    """
     path = data_file(directory, "fsdd", "*mfcc*.npz")
     try:
         with np.load(path, allow_pickle=False) as found:
@@ -139,4 +146,4 @@ def _read_vowels(directory: Path, part: str, counts: list[int]) -> Part:
     return sequences, np.repeat(np.arange(9), counts)
 
 
-__all__ = ["Speech", "SpeechSettings"]
+__all__ = ["Speech", "SpeechSettings", "read_digits"]

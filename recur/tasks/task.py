@@ -14,6 +14,7 @@ import optax
 from jax.typing import ArrayLike
 
 from recur.tasks.settings import Settings
+from recur.training.train_step import TrainStep, make_train_step
 from recur.types import Array, PyTree
 
 S = TypeVar("S", bound=Settings)
@@ -112,6 +113,10 @@ class Task(ABC, Generic[S]):
     @abstractmethod
     def say(self, params: PyTree, text: str) -> str:
         """Answers a user's own input."""
+
+    def make_train_step(self) -> TrainStep:
+        """Makes the functions that begin training, and take a step of it."""
+        return make_train_step(self.loss, self.make_optimizer())
 
     def make_optimizer(self) -> optax.GradientTransformation:
         """Makes the optimiser; by default Adam on clipped gradients."""
