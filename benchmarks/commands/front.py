@@ -12,6 +12,7 @@ from benchmarks.commands import (
     plotting,
     running,
     tabling,
+    tasking,
 )
 from benchmarks.commands.arguments import BRIEF, attach_flags
 
@@ -36,7 +37,9 @@ def main(argv: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", required=True)
-    for command in (listing, running, comparing, plotting, growing, curing, tabling):
+    for command in (
+        listing, running, comparing, plotting, growing, curing, tasking, tabling,
+    ):  # fmt: skip
         command.add(commands)
     arguments = parser.parse_args(attach_flags(argv or BRIEF))
     try:

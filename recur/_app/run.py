@@ -1,6 +1,7 @@
 """One run of an application: in one directory, resumable, with a record."""
 
 import argparse
+import json
 import shlex
 import time
 import uuid
@@ -215,21 +216,27 @@ class Run:
         measure = float(self.state["measure"])
         better = compare(measure, self.floors, higher=self.kind.higher_is_better)
         say(f"result  {measure:.4g} {self.kind.measure} in {self.step} steps, {better}")
-        for name, value in self.task.figures(self.params).items():
-            say(f"        {name} {value:.4g}")
+        figures = self.task.figures(self.params)
+        for name, value in figures.items():
+            if name != self.kind.measure:
+                say(f"        {name} {value:.4g}")
         title = f"{self.kind.name}: {settings.cell}, {settings.layers} x "
         title += f"{settings.hidden}"
         curve = draw_curve(history, self.floors, self.kind, title)
         shown = self.task.show(self.params)
-        self._write({"loss": curve, **shown.pictures})
+        told = {"settings": asdict(settings), "source": self.task.source}
+        told |= {"measure": {self.kind.measure: measure}, "figures": figures}
+        told |= {"baselines": self.floors}
+        pictures = {f"{n}.png": p for n, p in {"loss": curve, **shown.pictures}.items()}
+        self._write(pictures | {"figures.json": json.dumps(told, indent=1).encode()})
         if shown.text:
             say(shown.text)
 
-    def _write(self, pictures: dict[str, bytes]) -> None:
-        for name, picture in pictures.items():
-            path = self.out / f"{name}.png"
+    def _write(self, files: dict[str, bytes]) -> None:
+        for name, raw in files.items():
+            path = self.out / name
             try:
-                path.write_bytes(picture)
+                path.write_bytes(raw)
             except OSError as error:
                 raise NotSaved(
                     f"out: '{path}' could not be written ({reason(error)})."

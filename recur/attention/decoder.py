@@ -128,7 +128,8 @@ class Attention(Around):
         queries = jnp.moveaxis(ys, 0, -2)  # [..., L, H]
         scores = self.score.scores(params.score, queries, memory.keys)
         weights = jnp.moveaxis(weigh(scores, memory.valid), -2, 0)
-        weights = checkpoint_name(weights, "attention")
+        if len(weights) == 1:  # A step names what is its own, without a time axis.
+            weights = checkpoint_name(weights[0], "attention")[None]
         contexts = look(jnp.moveaxis(weights, 0, -2), memory.values)
         both = jnp.concatenate([queries, contexts.astype(ys.dtype)], axis=-1)
         y = jnp.tanh(add_bias(matmul(both, params.w), params.b))

@@ -24,7 +24,7 @@ from recur.tasks.settings import Settings, option
 from recur.tasks.task import Card, Shown, Task, digest_of
 from recur.tasks.worlds import WORLDS, World
 from recur.training.loss_scale import StaticScale
-from recur.training.train_step import Metrics, TrainState, TrainStep
+from recur.training.train_step import Metrics, TrainState, TrainStep, tree_norm
 from recur.types import Array, PyTree
 
 DISCOUNT, TRACE, CLIP = 0.98, 0.95, 0.2
@@ -171,7 +171,7 @@ class Agent(Task[AgentSettings]):
                 params, opt = at
                 loss, grads = jax.value_and_grad(objective)(params)
                 updates, opt = optimizer.update(grads, opt, params)
-                told = loss, optax.global_norm(grads)
+                told = loss, tree_norm(grads)
                 return (optax.apply_updates(params, updates), opt), told
 
             start, epochs = (state.params, state.opt_state), self.settings.epochs

@@ -1,6 +1,7 @@
 """Reviews: whether a customer is pleased, and by which words one can tell."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import jax
@@ -18,13 +19,14 @@ from recur.tasks.classification import (
     Classification,
     ClassifierParams,
     ClassifierSettings,
+    Examples,
     make_examples,
     split_places,
 )
 from recur.tasks.pictures import png
 from recur.tasks.settings import option
 from recur.tasks.standins.reviews import make_reviews
-from recur.tasks.task import Card, Shown, digest_of
+from recur.tasks.task import Card, Shown, digest_of, in_batches
 from recur.types import Array
 
 LONGEST = 80  # Words of a review that are read.
@@ -128,12 +130,23 @@ class Reviews(Classification[ReviewsSettings]):
         right = bag_of_ngrams(train, labels[0], test, labels[1], analyzer="word")
         return super().figures(params) | {"test % right, bag of words": right}
 
-    def weights(self, params: ClassifierParams, text: str) -> np.ndarray:
-        """Gives the weight of each word of a review, ``[T]``."""
-        assert params.table is not None  # There are symbols.
-        xs = params.table[self.encode(text)][:, None]
-        _, ys = unroll(self.layer, params.layer, None, xs)
-        return np.asarray(self._pool(params.pool, ys)[1][:, 0])
+    @cached_property
+    def _weights(self):
+        def weights(params: ClassifierParams, batch: Examples) -> Array:
+            assert params.table is not None  # There are symbols.
+            lengths = jnp.asarray(batch.lengths)
+            xs = params.table[jnp.asarray(batch.xs).T]
+            _, ys = unroll(self.layer, params.layer, None, xs, seq_lengths=lengths)
+            return self._pool(params.pool, ys, seq_lengths=lengths)[1].T
+
+        return jax.jit(weights)
+
+    def weights(self, params: ClassifierParams, texts: list[str]) -> np.ndarray:
+        """Gives the weight of each word of each review, ``[N, 80]``."""
+        filler = np.zeros(LONGEST, np.int32)  # So that one program is enough.
+        sequences = [*(self.encode(text) for text in texts), filler]
+        whole = make_examples(sequences, np.zeros(len(sequences)))
+        return in_batches(self._weights, params, whole, size=13)[:-1]
 
     def show(self, params: ClassifierParams) -> Shown:
         """Adds which words some reviews were told by."""
@@ -143,9 +156,10 @@ class Reviews(Classification[ReviewsSettings]):
         axes.set(xlim=(0, 110), ylim=(len(chosen), -0.5))
         axes.axis("off")
         p = self.probabilities(params, self.test)[: len(chosen), 1]
-        for row, (place, pleased) in enumerate(zip(chosen, p, strict=True)):
-            text = str(self.texts[place])
-            weights, x = self.weights(params, text), 12.0
+        texts = [str(self.texts[place]) for place in chosen]
+        rows = zip(texts, p, self.weights(params, texts), strict=True)
+        for row, (text, pleased, weights) in enumerate(rows):
+            x = 12.0
             axes.text(0, row, f"{100 * pleased:.0f} % pleased", fontsize=9)
             for word, weight in zip(words(text), weights, strict=False):
                 if x + len(word) > 110:
@@ -161,9 +175,8 @@ class Reviews(Classification[ReviewsSettings]):
     def say(self, params: ClassifierParams, text: str) -> str:
         """Says how pleased a customer is, and by which words one can tell."""
         told = super().say(params, text)
-        weights = self.weights(params, text)
-        best = np.argsort(-weights)[:3]
-        found = words(text)
+        (weights,), found = self.weights(params, [text]), words(text)[:LONGEST]
+        best = np.argsort(-weights[: len(found)])[:3]
         return f"{told}\nby: " + ", ".join(
             f"{found[n]} ({100 * weights[n]:.0f} %)" for n in best
         )

@@ -15,6 +15,7 @@ import optax
 
 from recur._capacity import check_bytes
 from recur._roll.unroll import unroll
+from recur.compose.masks import draw_masks
 from recur.compose.readout import Readout, ReadoutParams
 from recur.compose.stack import Stack
 from recur.data.files import data_file
@@ -27,6 +28,7 @@ from recur.data.text import (
     window_at,
 )
 from recur.decoding.sampling import sample
+from recur.regularize.dropout import Dropout
 from recur.tasks.baselines.ngram import ngram_bits
 from recur.tasks.settings import Settings, option
 from recur.tasks.task import Card, Shown, Task
@@ -47,6 +49,7 @@ class TextSettings(Settings):
     """
 
     window: int = option(64, "steps of BPTT")
+    dropout: float = option(0.0, "share of entries dropped", least=0, most=0.95)
     text: str | None = option(None, "UTF-8 text to learn", kind=str, free=True)
     sample: int = option(400, "characters to write", least=0, free=True)
     temperature: float = option(0.7, "of the sample", least=0, free=True)
@@ -95,8 +98,9 @@ class Text(Task[TextSettings]):
     @cached_property
     def model(self) -> Readout:
         """Stacks cells under an output layer of one logit a character."""
-        layers = (self.settings.make_cell(),) * self.settings.layers
-        return Readout(Stack(layers), len(self.vocabulary))
+        cell, rate = self.settings.make_cell(), self.settings.dropout
+        layer = Dropout(cell, rate) if rate else cell
+        return Readout(Stack((layer,) * self.settings.layers), len(self.vocabulary))
 
     def init(self, key: Array) -> ReadoutParams:
         """Draws the weights."""
@@ -120,9 +124,17 @@ class Text(Task[TextSettings]):
         self, params: ReadoutParams, carry: PyTree, batch: Array, key: Array
     ) -> tuple[Array, PyTree]:
         """Mean bits of a window ``[T + 1, B]``, and the carry for the next one."""
-        xs, labels = jax.nn.one_hot(batch[:-1], self.model.output_size), batch[1:]
-        carry, logits = unroll(self.model, params, carry, xs)
-        nats = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+        xs = self._ones(batch)
+        return self._read(draw_masks(self.model, key, params, xs), carry, batch)
+
+    def _ones(self, batch: Array) -> Array:
+        return jax.nn.one_hot(batch[:-1], len(self.vocabulary))
+
+    def _read(
+        self, params: PyTree, carry: PyTree, batch: Array
+    ) -> tuple[Array, PyTree]:
+        carry, logits = unroll(self.model, params, carry, self._ones(batch))
+        nats = optax.softmax_cross_entropy_with_integer_labels(logits, batch[1:])
         return nats.mean() / jnp.log(2.0), carry
 
     def evaluate(self, params: ReadoutParams) -> float:
@@ -140,7 +152,7 @@ class Text(Task[TextSettings]):
 
         def one_window(params: ReadoutParams, carry: PyTree, position: Array):
             cut = window_at(ids, position, rows=rows, window=window)
-            loss, carry = self.loss(params, carry, cut, jax.random.key(0))
+            loss, carry = self._read(params, carry, cut)
             return carry, loss
 
         first, positions = self.model.init_carry((rows,)), window * jnp.arange(count)

@@ -58,8 +58,10 @@ class Translate(Writing[WritingSettings]):
             lines += [f"truth   {' '.join(target)}", ""]
         figure = matplotlib.figure.Figure(figsize=(11, 9), layout="constrained")
         panels = figure.subplots(2, 2).ravel()
-        for axes, source, text in zip(panels, sources, found, strict=True):
-            axes.imshow(self.looks(params, source, text), cmap="Greys", vmin=0, vmax=1)
+        looks = self.looks(params, sources, found)
+        rows = zip(panels, sources, found, looks, strict=True)
+        for axes, source, text, weights in rows:
+            axes.imshow(weights, cmap="Greys", vmin=0, vmax=1)
             read = self.source_words.decode(source)
             axes.set_xticks(range(len(read)), read, rotation=90)
             axes.set_yticks(range(len(text) + 1), [*text, END])

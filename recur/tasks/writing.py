@@ -239,16 +239,32 @@ class Writing(Task[W]):
             told[f"test % exact, {name}"] = 100 * float(exact)
         return told
 
+    @cached_property
+    def _looks(self) -> Callable[..., Array]:
+        def looks(params: WritingParams, batch: Pairs) -> Array:
+            xs = self.embed(params, batch.source.values)
+            known = params.target[batch.target.values[:-1]]
+            read, written = (jnp.asarray(part.seq_lengths) for part in batch)
+            ready = self.model.encode(params.model, xs, seq_lengths=read)
+            seeing = emit_named(self.model.decoder)
+            _, (_, named) = unroll(seeing, *ready, known, seq_lengths=written - 1)
+            return named["attention"][0]
+
+        return jax.jit(looks)
+
     def looks(
-        self, params: WritingParams, source: np.ndarray, target: list[str]
-    ) -> np.ndarray:
-        """Gives the weight of each word read for each word written, ``[T, S]``."""
-        _, written = self._numbers(source, target)
-        xs = self.embed(params, source[:, None])
-        ready = self.model.encode(params.model, xs)
-        known = params.target[written[:-1]][:, None]
-        _, (_, named) = unroll(emit_named(self.model.decoder), *ready, known)
-        return np.asarray(named["attention"][0]).reshape(len(known), len(xs))
+        self,
+        params: WritingParams,
+        sources: Sequence[np.ndarray],
+        targets: Sequence[list[str]],
+    ) -> list[np.ndarray]:
+        """Gives the weight of all that was read for each word written, ``[T, S]``."""
+        batch = _laid_out(
+            [self._numbers(*p) for p in zip(sources, targets, strict=True)]
+        )
+        found = np.asarray(self._looks(params, batch))
+        sizes = zip(batch.target.seq_lengths - 1, batch.source.seq_lengths, strict=True)
+        return [found[:t, n, :s] for n, (t, s) in enumerate(sizes)]
 
 
 def _laid_out(pairs: list[tuple[np.ndarray, ...]]) -> Pairs:

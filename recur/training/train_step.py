@@ -157,7 +157,7 @@ class _Training:
             new = jax.tree.map(partial(jnp.where, finite), new, old)
             skipped += jnp.where(finite, 0, 1)
         scale = self.scaling.adjust(state.scale, finite)
-        metrics = Metrics(loss, _norm(grads), factor, skipped)
+        metrics = Metrics(loss, tree_norm(grads), factor, skipped)
         now = state._replace(scale=scale, steps=state.steps + 1, skipped=skipped)
         params, opt_state, carry = new
         return now._replace(params=params, opt_state=opt_state, carry=carry), metrics
@@ -233,7 +233,7 @@ def _all_finite(tree: PyTree) -> Array:
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(a)) for a in floats]))
 
 
-def _norm(tree: PyTree) -> Array:
+def tree_norm(tree: PyTree) -> Array:
     wider = [a.astype(wide(a.dtype)) for a in jax.tree.leaves(tree)]
     return jnp.sqrt(sum(jnp.sum(a**2).astype(jnp.float32) for a in wider))
 

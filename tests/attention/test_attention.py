@@ -130,9 +130,9 @@ def test_the_weights_can_be_seen():
     hs = recur.unroll(cell.cell, params.cell, None, xs)[1]
     query = np.asarray(hs[2, 1], np.float64)
     expected, _ = by_hand(cell.score, params.score, query, memory[:3, 1])
-    np.testing.assert_allclose(weights.reshape(T, B, S)[2, 1, :3], expected, atol=1e-5)
-    np.testing.assert_allclose(weights.reshape(T, B, S).sum(-1), 1, rtol=1e-5)
-    assert not np.asarray(weights).reshape(T, B, S)[:, 1, 3:].any()
+    np.testing.assert_allclose(weights[2, 1, :3], expected, atol=1e-5)
+    np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-5)
+    assert not np.asarray(weights)[:, 1, 3:].any()
 
 
 @pytest.mark.parametrize("time_major", [True, False])

@@ -1,0 +1,97 @@
+"""The table of applications: a record that grows run by run, and its page."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any, NamedTuple
+
+from tabulate import tabulate
+
+from benchmarks.workload.goals import GOALS, Goal
+
+
+class Outcome(NamedTuple):
+    """What came of one run."""
+
+    row: str
+    choice: str  # the seed or the fold
+    figures: dict[str, float]
+    seconds: float
+    source: str
+    commit: str
+
+
+def load_runs(path: Path) -> list[Outcome]:
+    """Reads the runs of a record, none if there is no file.
+
+    Raises:
+      ValueError: If it holds something else.
+    """
+    if not path.exists():
+        return []
+    try:
+        return [Outcome(**run) for run in json.loads(path.read_text())["runs"]]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(
+            f"tasks: {path} holds no record of applications; expected the JSON of an "
+            "earlier run, to go on from. Name another file with --output."
+        ) from None
+
+
+def save_runs(path: Path, runs: Sequence[Outcome], environment: dict[str, Any]) -> None:
+    """Writes the record, and the page beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record = {"environment": environment, "runs": [run._asdict() for run in runs]}
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(record, indent=1) + "\n")
+    part.replace(path)
+    path.with_suffix(".md").write_text(tasks_page(runs, environment))
+
+
+HOW = """\
+Each row is `python -m recur` with the words of its first column and default settings,
+the params chosen by the validation and measured on the test. Figures are means over
+seeds, or over ten folds, with the deviation between them; what others reported is there
+for orientation, as splits and training differ. Rows that miss their goal stay in.
+
+Made by `python -m benchmarks tasks`, from data that is not part of the project."""
+
+
+def tasks_page(runs: Sequence[Outcome], environment: dict[str, Any]) -> str:
+    """Writes the page: how it was made, and a line for each application."""
+    versions = ", ".join(f"{n} {v}" for n, v in environment["versions"].items())
+    machine = f"{environment['processor']}, {environment['cores']} cores; {versions}."
+    lines = [_line(goal, runs) for goal in GOALS]
+    heads = ["task", "figure", "reached", "goal", "", "runs", "minutes", "others"]
+    kept = [line for line in lines if line]
+    table = tabulate(kept, heads, tablefmt="github", disable_numparse=True)
+    return "\n\n".join(["# Applications", HOW, machine, table]) + "\n"
+
+
+def _line(goal: Goal, runs: Sequence[Outcome]) -> list[str]:
+    found = [run for run in runs if run.row == goal.row]
+    if not found:
+        return []
+    values = [run.figures[goal.figure] for run in found]
+    limit, told, reached = goal.goal, f"{goal.goal:.4g}", mean(values)
+    if goal.beside:
+        other = mean(run.figures[goal.beside] for run in found)
+        limit, told = other + goal.goal, f"{other:.4g} {goal.goal:+.4g} (bag of words)"
+    met = reached >= limit if goal.more else reached <= limit
+    spread = f" ± {stdev(values):.2g}" if len(values) > 1 else ""
+    minutes = sum(run.seconds for run in found) / len(found) / 60
+    sign = "≥" if goal.more else "≤"
+    return [
+        goal.row,
+        goal.figure,
+        f"{reached:.4g}{spread}",
+        f"{sign} {told}",
+        "met" if met else "**missed**",
+        f"{len(found)} {'folds' if goal.folds > 1 else 'seeds'}",
+        f"{minutes:.1f}",
+        goal.reported,
+    ]
+
+
+__all__ = ["Outcome", "load_runs", "save_runs", "tasks_page"]
