@@ -84,7 +84,7 @@ class Vocabulary:
           ValueError: If there is none, or one that is not known where ``unknown`` is
             not given.
         """
-        strange = sorted(set(sequence) - set(self.places))
+        strange = sorted({s for s in sequence if s not in self.places})
         if not len(sequence) or (strange and self.unknown is None):
             what = "it is empty" if not len(sequence) else f"{strange[:5]} are unknown"
             raise ValueError(
