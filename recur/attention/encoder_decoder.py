@@ -49,6 +49,7 @@ class EncoderDecoder:
       TypeError: If ``encoder`` or ``decoder`` is no cell.
 
     Example:
+      >>> from recur.attention import Additive, Attention
       >>> encoder = Bidirectional(GRU(4))
       >>> decoder = Readout(Attention(GRU(8), Additive(4), 8, memory_size=8), 5)
       >>> model = EncoderDecoder(encoder, decoder)

@@ -87,6 +87,12 @@ class Classification(Task[C]):
 
     A subclass reads ``train``, ``valid`` and ``test``, and gives ``classes``; and
     ``symbols``, how many there are, or 0 where inputs are vectors.
+
+    Example:
+      >>> from recur.tasks.names import Names
+      >>> task = Names(ClassifierSettings(hidden=4))
+      >>> task.logits(task.init(jax.random.key(0)), task.batch(0)).shape
+      (64, 6)
     """
 
     train: Examples

@@ -30,6 +30,21 @@ class Generated(Task[G]):
     """Draws examples, and reads them step by step under an output layer.
 
     A subclass gives ``sizes``, ``draw`` and ``losses``.
+
+    Example:
+      >>> class Last(Generated[Settings]):
+      ...     name, sizes, measure = "last", (1, 1), "squared error"
+      ...     def draw(self, rng, count):
+      ...         xs = rng.random((count, 5, 1), np.float32)
+      ...         return Drawn(xs, xs[:, -1, 0])
+      ...     def losses(self, ys, targets):
+      ...         return (ys[-1, :, 0] - targets) ** 2
+      ...     def baselines(self):
+      ...         return {"always 0": float(np.mean(self.valid.targets**2))}
+      ...     def say(self, params, text):
+      ...         return text.split()[-1]
+      >>> Last(Settings(hidden=4)).batch(0).xs.shape
+      (32, 5, 1)
     """
 
     sizes: ClassVar[tuple[int, int]]

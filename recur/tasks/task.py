@@ -37,6 +37,10 @@ class Shown:
     Args:
       text: Lines to print.
       pictures: PNG files by name, without ending.
+
+    Example:
+      >>> Shown("a line").pictures
+      {}
     """
 
     text: str = ""
@@ -52,6 +56,14 @@ class Task(ABC, Generic[S]):
 
     Raises:
       ValueError: If the data is not there or of another format.
+
+    Example:
+      >>> from recur.tasks.rain import Rain
+      >>> task = Rain(Settings(hidden=4, batch=2))
+      >>> params = task.init(jax.random.key(0))
+      >>> loss, _ = task.loss(params, None, task.batch(0), jax.random.key(1))
+      >>> loss.shape, list(task.baselines())
+      ((), ['prior', 'last event'])
     """
 
     name: ClassVar[str]

@@ -74,6 +74,12 @@ class Writing(Task[W]):
     A subclass reads ``parts``, for training, validation and test, as pairs of an array
     ``[S]`` or ``[S, F]`` and a list of words, and ``source_symbols``, how many there
     are, or 0 where vectors are read; then it calls :meth:`learn_words`.
+
+    Example:
+      >>> from recur.tasks.translate import Translate
+      >>> task = Translate(WritingSettings(hidden=4, embedding=4, batch=2))
+      >>> task.batch(0).source.values.shape[1]
+      2
     """
 
     parts: list[list[tuple[np.ndarray, list[str]]]]

@@ -26,7 +26,8 @@ def make_sequences(count: int = 2000, *, seed: int = 0) -> list[tuple[str, str]]
                 letters[n] = letter
         return "".join(letters), kind
 
-    return [one(kind) for kind in rng.choice(list(motifs), count, p=[0.25, 0.25, 0.5])]
+    kinds = rng.choice(list(motifs), count, p=[0.25, 0.25, 0.5]).tolist()
+    return [one(kind) for kind in kinds]
 
 
 __all__ = ["make_sequences"]
