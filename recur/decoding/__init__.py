@@ -3,5 +3,6 @@
 from recur.decoding.beam import beam_search
 from recur.decoding.hypotheses import Hypotheses
 from recur.decoding.sampling import Samples, sample
+from recur.decoding.scheduled import scheduled_sampling
 
-__all__ = ["Hypotheses", "Samples", "beam_search", "sample"]
+__all__ = ["Hypotheses", "Samples", "beam_search", "sample", "scheduled_sampling"]

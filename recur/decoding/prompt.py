@@ -48,7 +48,7 @@ def read_prompt(
     return reads, carry, last, check_allowed(where, allowed, logits.shape)
 
 
-def checked_prompt(where: str, prompt: Any) -> Array:
+def checked_prompt(where: str, prompt: Any, called: str = "prompt") -> Array:
     """Refuses anything but class numbers of one step or more.
 
     Example:
@@ -56,13 +56,13 @@ def checked_prompt(where: str, prompt: Any) -> Array:
       Traceback (most recent call last):
       TypeError: doc: prompt is float32[2]; expected integers [P, ...], ...
     """
-    check_arrays(where, prompt=prompt)
+    check_arrays(where, **{called: prompt})
     array = jnp.asarray(jnp.nan if prompt is None else prompt)
     if not jnp.issubdtype(array.dtype, jnp.integer) or array.ndim == 0:
         raise TypeError(
-            f"{where}: prompt is {checks.describe(prompt)}; expected integers "
+            f"{where}: {called} is {checks.describe(prompt)}; expected integers "
             "[P, ...], the numbers of classes. Encode a text first."
         )
     if len(array) == 0:
-        raise ValueError(f"{where}: prompt is empty; expected one step or more.")
+        raise ValueError(f"{where}: {called} is empty; expected one step or more.")
     return array

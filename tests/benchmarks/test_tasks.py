@@ -1,0 +1,66 @@
+"""The record of applications: goals, means, misses, and what is refused."""
+
+import pytest
+
+from benchmarks.commands.front import main
+from benchmarks.report.tasks import Outcome, load_runs, save_runs, tasks_page
+from benchmarks.workload.goals import GOALS, Goal
+from recur.tasks.catalogue import CLASSES
+
+FACTS = {"processor": "P", "cores": 2, "versions": {"jax": "1"}, "commit": "c"}
+
+
+def outcome(row, choice, **figures):
+    return Outcome(row, choice, figures, 60.0, "DATA", "c")
+
+
+def test_every_application_has_a_goal():
+    assert {goal.task for goal in GOALS} == set(CLASSES)
+    assert len({goal.row for goal in GOALS}) == len(GOALS)
+
+
+def test_a_page_has_means_spreads_and_misses(tmp_path):
+    runs = [outcome("names", f"--seed={n}", **{"test % right": 80 + n}) for n in (0, 2)]
+    runs.append(outcome("adding", "--seed=0", **{"test squared error": 0.5}))
+    told = {"test % right": 78.5, "test % right, bag of words": 79.0}
+    runs.append(outcome("reviews", "--fold=0", **told))
+    save_runs(tmp_path / "tasks.json", runs, FACTS)
+    assert load_runs(tmp_path / "tasks.json") == runs
+    page = tasks_page(runs, FACTS)
+    assert (tmp_path / "tasks.md").read_text() == page
+    rows = {
+        line.split("|")[1].strip(): line for line in page.splitlines() if "|" in line
+    }
+    assert "81 ± 1.4" in rows["names"]
+    assert "| met" in rows["names"]
+    assert "**missed**" in rows["adding"]
+    assert "79 -1 (bag of words)" in rows["reviews"]
+    assert "| met" in rows["reviews"]
+    assert Goal("music", "x", 1, options=("--cell", "gru")).row == "music --cell gru"
+
+
+@pytest.mark.slow
+def test_a_run_is_kept_and_not_repeated(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("RECUR_DATA", raising=False)
+    small = Goal("rain", "test nats above Bayes", 9, False, ("--steps", "2"))
+    monkeypatch.setattr("benchmarks.commands.tasking.GOALS", (small,))
+    monkeypatch.setattr("benchmarks.report.tasks.GOALS", (small,))
+    command = ["tasks", "--seeds", "1", "--output", str(tmp_path / "tasks.json")]
+    assert main(command) == 0
+    (run,) = load_runs(tmp_path / "tasks.json")
+    assert run.seconds > 0
+    assert main(command) == 0
+    assert load_runs(tmp_path / "tasks.json") == [run]
+    assert "rain --steps 2" in capsys.readouterr().out
+
+
+def test_bad_input(tmp_path, capsys):
+    path = tmp_path / "tasks.json"
+    path.write_text("{}")
+    for words, message in (
+        (["reading"], "'reading' is no application"),
+        (["--seeds", "0"], "seeds are 0; expected 1 or more"),
+        (["--output", str(path)], "holds no record of applications"),
+    ):
+        assert main(["tasks", *words]) == 2
+        assert message in capsys.readouterr().err
