@@ -88,7 +88,7 @@ def _line(goal: Goal, runs: Sequence[Outcome]) -> list[str]:
         f"{reached:.4g}{spread}",
         f"{sign} {told}",
         "met" if met else "**missed**",
-        f"{len(found)} {'folds' if goal.folds > 1 else 'seeds'}",
+        f"{len(found)} {'fold' if goal.folds > 1 else 'seed'}{'s'[: len(found) > 1]}",
         f"{minutes:.1f}",
         goal.reported,
     ]

@@ -287,7 +287,8 @@ class Forecast(Task[ForecastSettings]):
                 axes.plot(np.arange(-len(before), 0), before, color="black")
             axes.set(xlabel="steps")
         rows[0][1].legend()
-        figure.suptitle(f"{self.settings.of}: the test, {horizon} step(s) ahead")
+        ahead = "one step" if horizon == 1 else f"{horizon} steps"
+        figure.suptitle(f"{self.settings.of}: the test, {ahead} ahead")
         return Shown(pictures={"forecast": png(figure)})
 
     def say(self, params: ForecastParams, text: str) -> str:

@@ -28,8 +28,8 @@ class World(Protocol):
 
     actions: ClassVar[tuple[str, ...]]
     """Their names."""
-    seen_size: ClassVar[int]
-    """Entries of what is seen."""
+    sights: ClassVar[tuple[str, ...]]
+    """What there is to see, an entry each."""
     memoryless: ClassVar[float]
     """The best return of an agent that remembers nothing."""
 
@@ -71,7 +71,7 @@ class Maze:
 
     length: int = 10
     actions: ClassVar[tuple[str, ...]] = ("forward", "up", "down")
-    seen_size: ClassVar[int] = 4
+    sights: ClassVar[tuple[str, ...]] = ("sign up", "sign down", "corridor", "junction")
     memoryless: ClassVar[float] = 0.0
 
     def first(self, key: Array) -> tuple[MazeState, Array]:
@@ -129,7 +129,7 @@ class Cards:
     lag: int = 4
     length: int = 32
     actions: ClassVar[tuple[str, ...]] = ("clubs", "diamonds", "hearts", "spades")
-    seen_size: ClassVar[int] = 4
+    sights: ClassVar[tuple[str, ...]] = actions
     memoryless: ClassVar[float] = -0.5
 
     def first(self, key: Array) -> tuple[CardsState, Array]:

@@ -49,7 +49,8 @@ def by_hand(score, p, query, memory):
     return weights, weights @ memory
 
 
-@pytest.mark.parametrize("score", SCORES, ids=str)
+@pytest.mark.quick(1)
+@pytest.mark.parametrize("score", SCORES, ids=lambda s: type(s).__name__)
 def test_an_attention_is_what_the_papers_say(score):
     cell = Attention(recur.GRU(H), score, 5, memory_size=M)
     params = cell.init(jax.random.key(0), 2)
@@ -135,6 +136,7 @@ def test_the_weights_can_be_seen():
     assert not np.asarray(weights)[:, 1, 3:].any()
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("time_major", [True, False])
 def test_pooling_weighs_the_valid_steps(time_major):
     pool, ys = AttentionPool(5), draws(S, B, M)
@@ -203,12 +205,14 @@ def test_a_row_is_read_and_written_as_it_is_alone():
     np.testing.assert_allclose(found[0].scores[:, 1], found[1].scores[:, 0], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_greedy_is_what_a_loop_writes():
     model, params = translator()
     ready, carry = model.encode(params, draws(S, B, 2), seq_lengths=LENGTHS)
     word, words, last = jnp.zeros(B, jnp.int32), [], carry
+    step = jax.jit(model.decoder.step)
     for _ in range(4):
-        last, logits = model.decoder.step(ready, last, one_hot(word))
+        last, logits = step(ready, last, one_hot(word))
         word = jnp.argmax(logits, -1)
         words.append(word)
     drawn = sample(
