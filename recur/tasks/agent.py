@@ -108,7 +108,7 @@ class Agent(Task[AgentSettings]):
 
     def init(self, key: Array) -> ReadoutParams:
         """Draws the weights."""
-        return self.model.init(key, input_size=self.world.seen_size)
+        return self.model.init(key, input_size=len(self.world.sights))
 
     def init_carry(self) -> Life:
         """Begins an episode in every world."""
@@ -266,7 +266,8 @@ class Agent(Task[AgentSettings]):
             told = self.episode(params, jax.random.key(n))
             seen, p = (np.stack([step[i] for step in told]) for i in range(2))
             column[0].imshow(seen.T, aspect="auto", cmap="Greys", vmin=0, vmax=1)
-            column[0].set(title="what is seen", yticks=range(seen.shape[1]))
+            column[0].set_title("what is seen")
+            column[0].set_yticks(range(seen.shape[1]), self.world.sights)
             column[1].imshow(p.T, aspect="auto", cmap="Greys", vmin=0, vmax=1)
             column[1].set_yticks(range(p.shape[1]), self.world.actions)
             column[1].set(title="probability of each action", xlabel="steps")
@@ -279,7 +280,7 @@ class Agent(Task[AgentSettings]):
                 f"say: '{text}' came; expected a number, which chooses an episode."
             )
         told = self.episode(params, jax.random.key(int(text) % 2**31))
-        rows = (f"saw {seen.astype(int)}  did {self.world.actions[action]}"
+        rows = (f"saw {self.world.sights[seen.argmax()]}, did {self.world.actions[action]}"
                 for seen, _, action in told)  # fmt: skip
         return "\n".join(rows)
 

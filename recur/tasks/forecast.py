@@ -286,7 +286,8 @@ class Forecast(Task[ForecastSettings]):
                 before = xs[place[0], -2 * horizon :, -1]
                 axes.plot(np.arange(-len(before), 0), before, color="black")
             axes.set(xlabel="steps")
-        rows[0][1].legend()
+        handles, labels = rows[0][1].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=4)
         ahead = "one step" if horizon == 1 else f"{horizon} steps"
         figure.suptitle(f"{self.settings.of}: the test, {ahead} ahead")
         return Shown(pictures={"forecast": png(figure)})
