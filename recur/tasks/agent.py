@@ -280,8 +280,11 @@ class Agent(Task[AgentSettings]):
                 f"say: '{text}' came; expected a number, which chooses an episode."
             )
         told = self.episode(params, jax.random.key(int(text) % 2**31))
-        rows = (f"saw {self.world.sights[seen.argmax()]}, did {self.world.actions[action]}"
-                for seen, _, action in told)  # fmt: skip
+        world = self.world
+        rows = (
+            f"saw {world.sights[seen.argmax()]}, did {world.actions[action]}"
+            for seen, _, action in told
+        )
         return "\n".join(rows)
 
 
