@@ -63,18 +63,13 @@ def make_parser(task: type[Task]) -> argparse.ArgumentParser:
 
 
 def _add(group: Any, name: str, told: Any, default: Any) -> None:
-    says = f"{told['says']} (default: {default})" if told["says"] else str(default)
-    if not told["says"]:
-        says = f"default: {default}"
-    if default is None:
-        says = told["says"]
-    options = {"help": says}
+    says = told["says"]
+    says = says if default is None else f"{says} (default: {default})"
+    options: dict[str, Any] = {"help": says, "metavar": name.upper()}
     if told["choices"]:
-        options["choices"] = sorted(told["choices"])
+        options = {"help": says, "choices": sorted(told["choices"])}
     elif told["kind"] in (int, float):
         options |= {"type": number(told["kind"], told["least"]), "metavar": "N"}
-    else:
-        options["metavar"] = name.upper()
     group.add_argument(f"--{name.replace('_', '-')}", **options)
 
 

@@ -1,7 +1,5 @@
 """Shuffled batches without end, of which any is found by its number: grain does it."""
 
-from typing import Any
-
 import numpy as np
 
 from recur import _checks as checks
@@ -15,7 +13,9 @@ except ImportError as error:
     ) from error
 
 
-def shuffled_batches(count: int, *, size: int, seed: int = 0) -> Any:
+def shuffled_batches(
+    count: int, *, size: int, seed: int = 0
+) -> grain.MapDataset[np.ndarray]:
     """Puts examples in batches, in another order in each epoch.
 
     A run that goes on needs no more than the number of its next step. What is left of
@@ -51,7 +51,9 @@ def shuffled_batches(count: int, *, size: int, seed: int = 0) -> Any:
     return order.batch(size, drop_remainder=True).repeat()
 
 
-def bucketed_batches(lengths: np.ndarray, *, size: int, seed: int = 0) -> Any:
+def bucketed_batches(
+    lengths: np.ndarray, *, size: int, seed: int = 0
+) -> grain.MapDataset[np.ndarray]:
     """Puts sequences of about one length in a batch, so that little is padded.
 
     Neighbours in the order of lengths share a bucket of up to eight batches. Sequences

@@ -10,7 +10,7 @@ import numpy as np
 from recur.compose.readout import ReadoutParams
 from recur.tasks.generated import Drawn, Generated
 from recur.tasks.pictures import png
-from recur.tasks.settings import Settings, option
+from recur.tasks.settings import CELLS, Settings, option
 from recur.tasks.task import Card, Shown
 from recur.types import Array
 
@@ -24,7 +24,7 @@ class AddingSettings(Settings):
       600
     """
 
-    cell: str = option("gru", choices=("elman", "gru", "irnn", "lstm"))
+    cell: str = option("gru", "the cell of a layer", choices=tuple(CELLS))
     hidden: int = option(100, "units a layer")
     batch: int = option(50, "sequences side by side")
     learning_rate: float = option(3e-3, "at its peak", least=1e-9, most=1e3)

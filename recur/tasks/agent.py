@@ -20,7 +20,7 @@ from recur._roll.unroll import unroll
 from recur.compose.readout import Readout, ReadoutParams
 from recur.compose.stack import Stack
 from recur.tasks.pictures import png
-from recur.tasks.settings import Settings, option
+from recur.tasks.settings import CELLS, Settings, option
 from recur.tasks.task import Card, Shown, Task, digest_of
 from recur.tasks.worlds import WORLDS, World
 from recur.training.loss_scale import StaticScale
@@ -41,7 +41,7 @@ class AgentSettings(Settings):
 
     of: str = option("maze", "the world", choices=tuple(WORLDS))
     memory: str = option("yes", "whether the agent remembers", choices=("no", "yes"))
-    cell: str = option("gru", choices=("elman", "gru", "irnn", "lstm"))
+    cell: str = option("gru", "the cell of a layer", choices=tuple(CELLS))
     hidden: int = option(64, "units a layer")
     batch: int = option(64, "worlds side by side")
     window: int = option(64, "steps between two times of learning")
@@ -212,10 +212,6 @@ class Agent(Task[AgentSettings]):
         error = ((value - (steps.value + advantages)) ** 2).mean()
         entropy = -(jnp.exp(log_p) * log_p).sum(-1).mean()
         return policy + 0.5 * error - self.settings.entropy * entropy
-
-    def loss(self, params: PyTree, carry: PyTree, batch: PyTree, key: Array) -> tuple:
-        """Not used: an agent learns several times from what it saw."""
-        raise NotImplementedError
 
     @cached_property
     def _lives(self):

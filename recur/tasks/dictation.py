@@ -91,7 +91,7 @@ class Dictation(Task[DictationSettings]):
         self.digest = digest_of(frames, *self.test)
 
     def _rows(self, rng: np.random.Generator, part: PyTree, count: int) -> Rows:
-        """Joins three to six recordings at a time."""
+        """Joins three to six recordings at a time, as far as they are not too long."""
         sequences, labels = part
         xs, said = [], []
         while len(xs) < count:

@@ -18,7 +18,7 @@ from recur.data.files import data_file, read_lines, wrong_format
 from recur.data.loading import shuffled_batches
 from recur.data.windows import windows
 from recur.tasks.pictures import png
-from recur.tasks.settings import Settings, option
+from recur.tasks.settings import CELLS, Settings, option
 from recur.tasks.task import Card, Shown, Task, digest_of, in_batches
 from recur.types import Array, PyTree
 
@@ -63,7 +63,7 @@ class ForecastSettings(Settings):
     """
 
     of: str = option("sunspots", "what is forecast", choices=tuple(SERIES))
-    cell: str = option("gru", choices=("elman", "gru", "irnn", "lstm"))
+    cell: str = option("gru", "the cell of a layer", choices=tuple(CELLS))
     hidden: int = option(32, "units a layer")
     batch: int = option(64, "windows side by side")
     learning_rate: float = option(2e-3, "at its peak", least=1e-9, most=1e3)

@@ -41,7 +41,7 @@ class Names(Classification[ClassifierSettings]):
         """Reads a file a language, or makes names up."""
         pairs = make_names() if directory is None else _read(directory)
         self.classes = tuple(sorted({language for _, language in pairs}))
-        self.vocabulary = Vocabulary.of((n for n, _ in pairs), unknown="<unk>")
+        self.vocabulary = Vocabulary.of(n for n, _ in pairs)
         self.symbols = len(self.vocabulary)
         distinct = sorted({name for name, _ in pairs})
         split = split_places(len(distinct), seed=0)

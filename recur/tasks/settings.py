@@ -25,7 +25,7 @@ PROGRAM = 2**16  # Bytes of compiled code a layer, at the very least.
 
 def option(
     default: Any,
-    says: str = "",
+    says: str,
     *,
     least: float = 1,
     most: float = LARGEST,
@@ -60,13 +60,14 @@ def option(
 class Settings:
     """What all applications have; equal settings and data give equal runs."""
 
-    cell: str = option("lstm", choices=tuple(CELLS))
-    layers: int = option(1)
+    cell: str = option("lstm", "the cell of a layer", choices=tuple(CELLS))
+    layers: int = option(1, "layers of cells")
     hidden: int = option(256, "units a layer")
     batch: int = option(32, "sequences side by side")
-    steps: int = option(1000, least=0, free=True)
+    steps: int = option(1000, "steps of training", least=0, free=True)
     learning_rate: float = option(1e-2, "at its peak", least=1e-9, most=1e3)
-    seed: int = option(0, least=0, most=2**32 - 1)  # JAX folds larger ones.
+    # JAX takes larger seeds for smaller ones.
+    seed: int = option(0, "decides all that is drawn", least=0, most=2**32 - 1)
 
     def make_cell(self, **options: Any) -> Cell:
         """Makes one layer's cell."""

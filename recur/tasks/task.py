@@ -100,11 +100,14 @@ class Task(ABC, Generic[S]):
     def batch(self, step: int) -> PyTree:
         """Gives the batch of a step, always the same one."""
 
-    @abstractmethod
     def loss(
         self, params: PyTree, carry: PyTree, batch: PyTree, key: Array
     ) -> tuple[Array, PyTree]:
         """Gives the mean loss of a batch, and what is handed on."""
+        raise NotImplementedError(
+            f"{type(self).__name__}: it has neither a loss nor a make_train_step of "
+            "its own; expected one of them."
+        )
 
     @abstractmethod
     def evaluate(self, params: PyTree) -> float:

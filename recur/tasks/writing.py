@@ -24,7 +24,7 @@ from recur.data.padding import Padded, pad
 from recur.data.vocabulary import Vocabulary
 from recur.decoding.beam import beam_search
 from recur.regularize.dropout import Dropout
-from recur.tasks.settings import Settings, option
+from recur.tasks.settings import CELLS, Settings, option
 from recur.tasks.task import Task
 from recur.types import Array, PyTree
 
@@ -42,7 +42,7 @@ class WritingSettings(Settings):
       5
     """
 
-    cell: str = option("gru", choices=("elman", "gru", "irnn", "lstm"))
+    cell: str = option("gru", "the cell of a layer", choices=tuple(CELLS))
     batch: int = option(64, "sentences side by side")
     learning_rate: float = option(2e-3, "at its peak", least=1e-9, most=1e3)
     embedding: int = option(256, "entries of a word's vector")

@@ -32,7 +32,7 @@ SMALL = {
 SAID = {
     "text": ("The ", "€"),
     "reviews": ("the food was great", "qqq"),
-    "names": ("Rossi", ""),
+    "names": ("Rossi", "Ʊ"),
     "dna": ("ACGT" * 15, "xyz"),
     "music": ("C4 E4 G4, D4", "H9"),
     "translate": ("one hundred two", "qqq"),
