@@ -209,28 +209,28 @@ class Run:
         self.checkpoints.save(self.step, self.state, facts=self.facts)
 
     def report(self) -> None:
-        """Compares what was reached with the baselines, and draws the curve."""
-        history, settings = self.facts["history"], self.settings
-        if not history:
-            return
-        measure = float(self.state["measure"])
-        better = compare(measure, self.floors, higher=self.kind.higher_is_better)
-        say(f"result  {measure:.4g} {self.kind.measure} in {self.step} steps, {better}")
-        figures = self.task.figures(self.params)
-        for name, value in figures.items():
-            if name != self.kind.measure:
-                say(f"        {name} {value:.4g}")
-        title = f"{self.kind.name}: {settings.cell}, {settings.layers} x "
-        title += f"{settings.hidden}"
-        curve = draw_curve(history, self.floors, self.kind, title)
+        """Compares what was reached with the baselines, and shows what was learned."""
+        files = self._measured() if self.facts["history"] else {}
         shown = self.task.show(self.params)
-        told = {"settings": asdict(settings), "source": self.task.source}
-        told |= {"measure": {self.kind.measure: measure}, "figures": figures}
-        told |= {"baselines": self.floors}
-        pictures = {f"{n}.png": p for n, p in {"loss": curve, **shown.pictures}.items()}
-        self._write(pictures | {"figures.json": json.dumps(told, indent=1).encode()})
+        self._write(files | {f"{n}.png": p for n, p in shown.pictures.items()})
         if shown.text:
             say(shown.text)
+
+    def _measured(self) -> dict[str, bytes]:
+        """Says what was reached, and makes the files that tell it."""
+        kind, settings, measure = self.kind, self.settings, float(self.state["measure"])
+        better = compare(measure, self.floors, higher=kind.higher_is_better)
+        say(f"result  {measure:.4g} {kind.measure} in {self.step} steps, {better}")
+        figures = self.task.figures(self.params)
+        for name, value in figures.items():
+            if name != kind.measure:
+                say(f"        {name} {value:.4g}")
+        title = f"{kind.name}: {settings.cell}, {settings.layers} x {settings.hidden}"
+        curve = draw_curve(self.facts["history"], self.floors, kind, title)
+        told = {"settings": asdict(settings), "source": self.task.source}
+        told |= {"measure": {kind.measure: measure}, "figures": figures}
+        told |= {"baselines": self.floors}
+        return {"loss.png": curve, "figures.json": json.dumps(told, indent=1).encode()}
 
     def _write(self, files: dict[str, bytes]) -> None:
         for name, raw in files.items():

@@ -208,6 +208,9 @@ def test_what_was_trained_is_used(text, tmp_path, capsys, monkeypatch):
     assert "say: the characters ['€']" in refused(capsys, ["text", "--say", "€"])
     message = refused(capsys, ["names", "--resume", str(out)])
     assert "is of text; expected one of names" in message
+    untrained = ["--text", text, *SMALL, "--steps", "0", "--out", str(tmp_path / "o")]
+    assert main(untrained) == 0
+    assert "sample  at temperature" in capsys.readouterr().out
 
 
 def test_the_list_has_all_applications(capsys):
