@@ -141,7 +141,8 @@ class Run:
         self.init, self.train_step = self.task.make_train_step()
 
     def _first_state(self) -> dict[str, PyTree]:
-        params = self.task.init(jax.random.key(self.settings.seed))
+        _, k_params = jax.random.split(jax.random.key(self.settings.seed))
+        params = self.task.init(k_params)
         copy = jax.tree.map(lambda a: jnp.array(a, copy=True), params)
         state = self.init(params, self.task.init_carry())
         return {"now": state, "best": copy, "measure": jnp.float32(jnp.nan)}
