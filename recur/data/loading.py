@@ -1,5 +1,7 @@
 """Shuffled batches without end, of which any is found by its number: grain does it."""
 
+from typing import Any, Protocol
+
 import numpy as np
 
 from recur import _checks as checks
@@ -13,9 +15,15 @@ except ImportError as error:
     ) from error
 
 
-def shuffled_batches(
-    count: int, *, size: int, seed: int = 0
-) -> grain.MapDataset[np.ndarray]:
+class Batches(Protocol):
+    """Batches without end, of which any is found by its number."""
+
+    def __getitem__(self, n: int, /) -> np.ndarray:
+        """Gives the places of the examples of batch ``n``."""
+        ...
+
+
+def shuffled_batches(count: int, *, size: int, seed: int = 0) -> Batches:
     """Puts examples in batches, in another order in each epoch.
 
     A run that goes on needs no more than the number of its next step. What is left of
@@ -27,8 +35,8 @@ def shuffled_batches(
       seed: Decides all orders.
 
     Returns:
-      A ``grain.MapDataset``: ``batches[n]`` are the places of the examples of batch
-      ``n = 0, 1, …``, an array ``[size]``.
+      A ``grain.MapDataset``, of which ``batches[n]`` are the places of the examples of
+      batch ``n = 0, 1, …``, an array ``[size]``.
 
     Raises:
       TypeError: If a number is no integer.
@@ -47,13 +55,11 @@ def shuffled_batches(
             f"{where}: size is {size}; expected {count} at most, the number of "
             "examples. Choose smaller batches."
         )
-    order = grain.MapDataset.range(count).seed(seed).shuffle()
+    order: Any = grain.MapDataset.range(count).seed(seed).shuffle()
     return order.batch(size, drop_remainder=True).repeat()
 
 
-def bucketed_batches(
-    lengths: np.ndarray, *, size: int, seed: int = 0
-) -> grain.MapDataset[np.ndarray]:
+def bucketed_batches(lengths: np.ndarray, *, size: int, seed: int = 0) -> Batches:
     """Puts sequences of about one length in a batch, so that little is padded.
 
     Neighbours in the order of lengths share a bucket of up to eight batches. Sequences
@@ -90,7 +96,8 @@ def bucketed_batches(
         .batch(size, drop_remainder=True)
         for n, bucket in enumerate(buckets)
     ]
-    return grain.MapDataset.concatenate(parts).seed(seed).shuffle().repeat()
+    whole: Any = grain.MapDataset.concatenate(parts)
+    return whole.seed(seed).shuffle().repeat()
 
 
-__all__ = ["bucketed_batches", "shuffled_batches"]
+__all__ = ["Batches", "bucketed_batches", "shuffled_batches"]

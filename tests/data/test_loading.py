@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from recur.data.files import data_file, data_files, read_lines, wrong_format
-from recur.data.loading import bucketed_batches, shuffled_batches
+from recur.data.loading import Batches, bucketed_batches, shuffled_batches
 from recur.data.vocabulary import Vocabulary
 from recur.data.words import words
 
 
-def epoch(batches, count, n):
+def epoch(batches: Batches, count, n):
     return np.concatenate([batches[n * count + i] for i in range(count)])
 
 
