@@ -53,7 +53,8 @@ MISHAPS = (OSError, MemoryError, jax.errors.JaxRuntimeError)
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     given = sys.argv[1:] if arguments is None else arguments
-    name, *rest = given if given and not given[0].startswith("-") else ["text", *given]
+    named = bool(given) and not given[0].startswith("-")
+    name, *rest = given if named else ["text", *given]
     interrupt.on_stop.sentence = interrupt.NOTHING
     try:
         if name == "list" and not rest:
@@ -62,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         if name not in CLASSES:
             say(f"python -m recur: {unknown(name)}", error=True)
             return 2
-        return run(find(name), rest, embedded=not given or given[0] != name)
+        return run(find(name), rest, embedded=not named)
     except ModuleNotFoundError as missing:
         say(
             f"python -m recur {name}: the package {missing.name} is not installed; "
@@ -88,7 +89,7 @@ def run(task: type[Task], arguments: list[str], *, embedded: bool) -> int:
     options = parser.parse_args(arguments)
     # Without a name the command is the same everywhere, whatever data is about.
     if not hasattr(options, "data") and options.resume is None and not embedded:
-        options.data = os.environ.get("RECUR_DATA")
+        options.data = os.environ.get("RECUR_DATA") or None
     return follow(task, options, parser.prog)
 
 

@@ -12,11 +12,10 @@ from benchmarks.commands.arguments import names
 from benchmarks.commands.parser import Commands
 from benchmarks.measure.cure import Budget, try_cure
 from benchmarks.report.cures import cures_page, load_outcomes, save_outcomes
-from benchmarks.running.machine import environment
+from benchmarks.running.machine import circumstances
 from benchmarks.workload.cures import CURES
 from benchmarks.workload.digits import Digits
 from benchmarks.workload.lag_tasks import Adding, Copying, LagTask
-from recur._distribution import NAME
 
 ABOUT = """\
 Trains sixteen networks on tasks that need memory, with several seeds, and writes one
@@ -57,8 +56,7 @@ def execute(arguments: argparse.Namespace) -> int:
     cures = _cures(arguments.cures)
     budget = _budget(arguments)
     outcomes = load_outcomes(arguments.output)
-    facts = environment(("jax", "optax", NAME), [], precision="highest")
-    facts = {n: facts[n] for n in ("processor", "cores", "versions", "commit")}
+    facts = circumstances()
     tasks = [task for name in chosen for task in _tasks(name, arguments)]
     try:
         for task, name, data in _todo(tasks, cures, budget, outcomes):

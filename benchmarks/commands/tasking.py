@@ -14,9 +14,8 @@ from tqdm import tqdm
 
 from benchmarks.commands.parser import Commands
 from benchmarks.report.tasks import Outcome, load_runs, save_runs, tasks_page
-from benchmarks.running.machine import environment
+from benchmarks.running.machine import circumstances
 from benchmarks.workload.goals import GOALS, Goal
-from recur._distribution import NAME
 
 ABOUT = """\
 Trains every application as python -m recur does, with several seeds or on ten folds,
@@ -45,8 +44,7 @@ def add(commands: Commands) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Runs what is not in the record yet, keeping it after every run."""
     goals, runs = _chosen(arguments), load_runs(arguments.output)
-    facts = environment(("jax", "optax", NAME), [], precision="highest")
-    facts = {n: facts[n] for n in ("processor", "cores", "versions", "commit")}
+    facts = circumstances()
     if arguments.again:
         rows = {goal.row for goal in goals}
         runs = [run for run in runs if run.row not in rows]

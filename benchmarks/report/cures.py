@@ -11,6 +11,7 @@ import numpy as np
 from tabulate import tabulate
 
 from benchmarks.measure.cure import Outcome
+from benchmarks.report.kept import keep
 from benchmarks.workload.cures import CURES
 
 TASKS = {
@@ -43,12 +44,8 @@ def save_outcomes(
     path: Path, outcomes: Sequence[Outcome], environment: dict[str, Any]
 ) -> None:
     """Writes the record, and the page beside it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     record = {"environment": environment, "outcomes": [asdict(o) for o in outcomes]}
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(record, indent=1) + "\n")
-    part.replace(path)
-    path.with_suffix(".md").write_text(cures_page(outcomes, environment))
+    keep(path, record, cures_page(outcomes, environment))
 
 
 def cures_page(outcomes: Sequence[Outcome], environment: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
+from benchmarks.report.kept import keep
 from benchmarks.workload.goals import GOALS, Goal
 
 
@@ -41,12 +42,8 @@ def load_runs(path: Path) -> list[Outcome]:
 
 def save_runs(path: Path, runs: Sequence[Outcome], environment: dict[str, Any]) -> None:
     """Writes the record, and the page beside it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     record = {"environment": environment, "runs": [run._asdict() for run in runs]}
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(record, indent=1) + "\n")
-    part.replace(path)
-    path.with_suffix(".md").write_text(tasks_page(runs, environment))
+    keep(path, record, tasks_page(runs, environment))
 
 
 HOW = """\

@@ -10,6 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure.cores import cores
+from recur._distribution import NAME
+
+
+def circumstances() -> dict[str, Any]:
+    """Describes what a record of trained networks depends on."""
+    facts = environment(("jax", "optax", NAME), [], precision="highest")
+    return {n: facts[n] for n in ("processor", "cores", "versions", "commit")}
 
 
 def environment(

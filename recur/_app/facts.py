@@ -1,6 +1,5 @@
 """What a run was begun with, as it was given or read back, and whether it can be."""
 
-import math
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,11 @@ def _can_be(value: Any, told: Any, default: Any) -> bool:
         return default is None
     if told["choices"]:
         return value in told["choices"]
-    if told["kind"] is float:
-        number = type(value) in (int, float) and math.isfinite(value)
-        return number and told["least"] <= value <= told["most"]
-    if told["kind"] is int:
-        return type(value) is int and told["least"] <= value <= told["most"]
-    return type(value) is told["kind"]
+    kinds = (int, float) if told["kind"] is float else (told["kind"],)
+    if type(value) not in kinds:
+        return False
+    # What is not a number is in no range.
+    return told["kind"] is str or told["least"] <= value <= told["most"]
 
 
 def _is_history(value: Any, last: int) -> bool:

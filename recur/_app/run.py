@@ -116,7 +116,8 @@ class Run:
             )
 
     def _check_same(self, facts: dict[str, Any], given: dict[str, Any]) -> None:
-        free = {made.name for made in fields(self.settings_type) if _is_free(made)}
+        made = fields(self.settings_type)
+        free = {field.name for field in made if field.metadata["free"]}
         for name in given.keys() - free - {"data"}:
             if given[name] != facts[name]:
                 raise ValueError(
@@ -247,10 +248,6 @@ class Run:
     def answer(self, text: str) -> None:
         """Says what the application makes of a user's own input."""
         say(self.task.say(self.params, text))
-
-
-def _is_free(made: Any) -> bool:
-    return made.metadata["free"]
 
 
 __all__ = ["Run"]

@@ -117,23 +117,30 @@ class Attention(Around):
 
     def act(self, params: AttentionParams, x: PyTree, y: Array) -> Array:
         """Looks up what one output needs."""
-        return self._found(params, y[None])[0]
+        query = y[..., None, :]
+        weights = self._weights(params, query)
+        # The step names what is its own; all steps at once have no one to show it to.
+        weights = checkpoint_name(weights[..., 0, :], "attention")[..., None, :]
+        return self._joined(params, query, weights)[..., 0, :]
 
     def act_on_all(self, params: AttentionParams, xs: PyTree, ys: Array) -> Array:
         """Looks up what the outputs of all steps need."""
-        return self._found(params, ys)
+        queries = jnp.moveaxis(ys, 0, -2)
+        weights = self._weights(params, queries)
+        return jnp.moveaxis(self._joined(params, queries, weights), -2, 0)
 
-    def _found(self, params: AttentionParams, ys: Array) -> Array:
-        memory = _checked_memory(params, ys)
-        queries = jnp.moveaxis(ys, 0, -2)  # [..., L, H]
+    def _weights(self, params: AttentionParams, queries: Array) -> Array:
+        """Gives the weights ``[..., L, S]`` of queries ``[..., L, H]``."""
+        memory = _checked_memory(params, queries)
         scores = self.score.scores(params.score, queries, memory.keys)
-        weights = jnp.moveaxis(weigh(scores, memory.valid), -2, 0)
-        if len(weights) == 1:  # A step names what is its own, without a time axis.
-            weights = checkpoint_name(weights[0], "attention")[None]
-        contexts = look(jnp.moveaxis(weights, 0, -2), memory.values)
-        both = jnp.concatenate([queries, contexts.astype(ys.dtype)], axis=-1)
+        return weigh(scores, memory.valid)
+
+    def _joined(self, params: AttentionParams, queries: Array, weights: Array) -> Array:
+        """Joins queries with what they found, ``[..., L, O]``."""
+        contexts = look(weights, _checked_memory(params, queries).values)
+        both = jnp.concatenate([queries, contexts.astype(queries.dtype)], axis=-1)
         y = jnp.tanh(add_bias(matmul(both, params.w), params.b))
-        return jnp.moveaxis(y, -2, 0).astype(ys.dtype)
+        return y.astype(queries.dtype)
 
 
 def with_memory(
@@ -193,17 +200,17 @@ def _has_memory(node: Any) -> bool:
     return isinstance(node, AttentionParams)
 
 
-def _checked_memory(params: AttentionParams, ys: Array) -> Memory:
+def _checked_memory(params: AttentionParams, queries: Array) -> Memory:
     memory = params.memory
     if memory is None:
         raise ValueError(
             "Attention.step: params have no memory; expected one to look at. Put the "
             "outputs of the encoder there by recur.attention.with_memory."
         )
-    if memory.valid.shape[:-1] != ys.shape[1:-1]:
+    if memory.valid.shape[:-1] != queries.shape[:-2]:
         raise ValueError(
             f"Attention.step: the memory has batch axes {memory.valid.shape[:-1]} and "
-            f"the outputs {ys.shape[1:-1]}; expected the same."
+            f"the outputs {queries.shape[:-2]}; expected the same."
         )
     return memory
 

@@ -23,7 +23,6 @@ from recur.tasks.pictures import png
 from recur.tasks.settings import CELLS, Settings, option
 from recur.tasks.task import Card, Shown, Task, digest_of
 from recur.tasks.worlds import WORLDS, World
-from recur.training.loss_scale import StaticScale
 from recur.training.train_step import Metrics, TrainState, TrainStep, tree_norm
 from recur.types import Array, PyTree
 
@@ -152,13 +151,7 @@ class Agent(Task[AgentSettings]):
 
     def make_train_step(self) -> TrainStep:
         """Makes the step that acts for a window, and learns from it some times."""
-        optimizer, scale = self.make_optimizer(), StaticScale(1.0)
-
-        def init(params: PyTree, carry: PyTree = None) -> TrainState:
-            zero = jnp.int32(0)
-            opt = optimizer.init(params)
-            state = TrainState(params, opt, carry, scale.init(), zero, zero)
-            return jax.tree.map(lambda a: jnp.array(a, copy=True), state)
+        optimizer, init = self.make_optimizer(), super().make_train_step().init
 
         def step(state: TrainState, batch: None, key: Array) -> tuple:
             keys = jax.random.split(key, self.settings.window)

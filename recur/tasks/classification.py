@@ -14,7 +14,7 @@ from recur._ops.matmul import add_bias
 from recur._roll.pooling import max_output
 from recur._roll.unroll import unroll
 from recur.compose.bidirectional import Bidirectional
-from recur.compose.masks import draw_masks, keep_mask
+from recur.compose.masks import draw_masks, keep_mask, scaled
 from recur.compose.stack import Stack
 from recur.data.loading import shuffled_batches
 from recur.data.padding import pad
@@ -128,10 +128,10 @@ class Classification(Task[C]):
         """Makes one output ``[B, 2 H]`` of those of all steps."""
         return max_output(ys, seq_lengths=seq_lengths)
 
-    def logits(
+    def outputs(
         self, params: ClassifierParams, batch: Examples, key: Array | None = None
-    ) -> Array:
-        """Gives a logit a class, ``[B, classes]``; with a key, under dropout."""
+    ) -> tuple[Array, Array]:
+        """Rolls over a batch: ``[T, B, 2 H]``, and lengths; with a key, dropped out."""
         lengths = jnp.asarray(batch.lengths)
         xs = self.prepare(jnp.asarray(batch.xs).swapaxes(0, 1))
         xs = xs if params.table is None else params.table[xs]
@@ -139,10 +139,16 @@ class Classification(Task[C]):
         if key is not None:
             k_xs, k_layer = jax.random.split(key)
             rate = self.settings.dropout
-            xs = xs * keep_mask(k_xs, rate, xs.shape) / jnp.float32(1 - rate)
+            xs = scaled(keep_mask(k_xs, rate, xs.shape), rate, xs)
             layer = draw_masks(self.layer, k_layer, layer, xs)
-        _, ys = unroll(self.layer, layer, None, xs, seq_lengths=lengths)
-        return add_bias(self.pool(params, ys, lengths) @ params.w, params.b)
+        return unroll(self.layer, layer, None, xs, seq_lengths=lengths)[1], lengths
+
+    def logits(
+        self, params: ClassifierParams, batch: Examples, key: Array | None = None
+    ) -> Array:
+        """Gives a logit a class, ``[B, classes]``; with a key, under dropout."""
+        pooled = self.pool(params, *self.outputs(params, batch, key))
+        return add_bias(pooled @ params.w, params.b)
 
     def loss(
         self, params: ClassifierParams, carry: PyTree, batch: Examples, key: Array

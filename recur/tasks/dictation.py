@@ -20,7 +20,7 @@ from recur.data.padding import pad
 from recur.regularize.dropout import Dropout
 from recur.tasks.pictures import png
 from recur.tasks.settings import Settings, option
-from recur.tasks.speech import read_digits
+from recur.tasks.speech import Scaling, read_digits
 from recur.tasks.standins.vowels import make_vowels
 from recur.tasks.task import Card, Shown, Task, digest_of, in_batches
 from recur.types import Array, PyTree
@@ -79,7 +79,7 @@ class Dictation(Task[DictationSettings]):
         parts = make_vowels() if directory is None else read_digits(directory)
         self.symbols = "aeiou" if directory is None else "0123456789"
         frames = np.concatenate(parts[0][0])
-        self._mean, self._scale = frames.mean(0), frames.std(0) + 1e-6
+        self.scaling = Scaling.of(frames)
         self._parts = parts
         seeds = [2**31, 2**31 + 1]
         self.valid, self.test = (
@@ -98,7 +98,7 @@ class Dictation(Task[DictationSettings]):
             places = rng.integers(0, len(labels), rng.integers(FEWEST, MOST + 1))
             joined = np.concatenate([sequences[n] for n in places])
             if len(joined) <= FRAMES:
-                xs.append(((joined - self._mean) / self._scale).astype(np.float32))
+                xs.append(self.scaling.apply(joined))
                 said.append(1 + np.asarray(labels[places], np.int32))
         frames = pad(xs, length=FRAMES, time_major=False)
         return Rows(*frames, *pad(said, length=MOST, time_major=False))
@@ -112,7 +112,7 @@ class Dictation(Task[DictationSettings]):
 
     def init(self, key: Array) -> ReadoutParams:
         """Draws the weights."""
-        return self.model.init(key, input_size=len(self._mean))
+        return self.model.init(key, input_size=len(self.scaling.mean))
 
     def batch(self, step: int) -> Rows:
         """Joins recordings anew in each step."""
@@ -163,23 +163,15 @@ class Dictation(Task[DictationSettings]):
             for labels, count in zip(rows.labels, rows.counts, strict=True)
         ]
 
-    def _wrong(self, params: ReadoutParams, rows: Rows) -> float:
-        import jiwer
-
-        return 100 * float(jiwer.cer(self._truth(rows), self.read_off(params, rows)))
-
     def evaluate(self, params: ReadoutParams) -> float:
         """Percent of digits wrong, left out or too many, of the validation."""
-        return self._wrong(params, self.valid)
+        return _wrong(self._truth(self.valid), self.read_off(params, self.valid))
 
     def figures(self, params: ReadoutParams) -> dict[str, float]:
         """Percent of digits wrong of the test, and of rows that are all right."""
-        pairs = zip(
-            self._truth(self.test), self.read_off(params, self.test), strict=True
-        )
-        right = 100 * float(np.mean([a == b for a, b in pairs]))
-        wrong = self._wrong(params, self.test)
-        return {"test % digits wrong": wrong, "test % rows right": right}
+        said, found = self._truth(self.test), self.read_off(params, self.test)
+        right = 100 * float(np.mean([a == b for a, b in zip(said, found, strict=True)]))
+        return {"test % digits wrong": _wrong(said, found), "test % rows right": right}
 
     def baselines(self) -> dict[str, float]:
         """Writes nothing."""
@@ -187,38 +179,36 @@ class Dictation(Task[DictationSettings]):
 
     def show(self, params: ReadoutParams) -> Shown:
         """Draws the probability of each symbol over the frames of a row."""
-        one = Rows(*(a[:3] for a in self.test))
+        one = Rows(*(a[:8] for a in self.test))
         xs = jnp.asarray(one.xs).swapaxes(0, 1)
         logits = self.logits(params, xs, jnp.asarray(one.lengths))
         p = np.asarray(jax.nn.softmax(logits))
         figure = matplotlib.figure.Figure(figsize=(9, 7), layout="constrained")
-        panels = zip(figure.subplots(3), self._truth(one), one.lengths, strict=True)
+        panels = zip(figure.subplots(3), self._truth(one), one.lengths, strict=False)
         for row, (axes, said, length) in enumerate(panels):
             axes.imshow(p[:length, row].T, aspect="auto", cmap="Greys", vmin=0, vmax=1)
             axes.set_yticks(range(p.shape[-1]), ["blank", *self.symbols], fontsize=7)
             axes.set(title=f"said: {' '.join(said)}", xlabel="frames")
-        found = zip(
-            self._truth(self.test), self.read_off(params, self.test), strict=True
-        )
-        lines = [f"said {a:7s} read {b}" for a, b in list(found)[:8]]
+        pairs = zip(self._truth(one), self.read_off(params, one), strict=True)
+        lines = [f"said {a:7s} read {b}" for a, b in pairs]
         return Shown("\n".join(lines), {"frames": png(figure)})
 
     def say(self, params: ReadoutParams, text: str) -> str:
         """Writes down a file of cepstra, a frame a line."""
-        size = len(self._mean)
-        try:
-            frames = np.loadtxt(text, ndmin=2)
-            if frames.shape[-1] != size or not 0 < len(frames) <= FRAMES:
-                raise ValueError
-        except (OSError, ValueError) as error:
+        frames = self.scaling.read(text)
+        if len(frames) > FRAMES:
             raise ValueError(
-                f"say: '{text}' cannot be read ({type(error).__name__}); expected the "
-                f"path of a file of 1 to {FRAMES} lines of {size} numbers."
-            ) from None
-        scaled = ((frames - self._mean) / self._scale).astype(np.float32)
-        xs = pad([scaled], length=FRAMES, time_major=False)
+                f"say: '{text}' has {len(frames)} lines; expected {FRAMES} at most."
+            )
+        xs = pad([frames], length=FRAMES, time_major=False)
         nothing = np.zeros((1, MOST), np.int32), np.zeros(1, np.int32)
         return self.read_off(params, Rows(*xs, *nothing))[0]
+
+
+def _wrong(said: list[str], found: list[str]) -> float:
+    import jiwer
+
+    return 100 * float(jiwer.cer(said, found))
 
 
 __all__ = ["Dictation", "DictationSettings", "Rows"]

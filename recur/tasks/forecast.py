@@ -1,6 +1,5 @@
 """Forecasting: the next values of a series, with an interval they are likely in."""
 
-import csv
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,42 +13,14 @@ import numpy as np
 from recur._ops.matmul import add_bias
 from recur._roll.unroll import unroll
 from recur.compose.stack import Stack
-from recur.data.files import data_file, read_lines, wrong_format
 from recur.data.loading import shuffled_batches
 from recur.data.windows import windows
 from recur.tasks.pictures import png
+from recur.tasks.series import SERIES, read_numbers, read_series
 from recur.tasks.settings import CELLS, Settings, option
 from recur.tasks.task import Card, Shown, Task, digest_of, in_batches
 from recur.types import Array, PyTree
 
-
-class Series(NamedTuple):
-    """A set of series, and how it is forecast."""
-
-    folder: str
-    file: str
-    window: int  # steps that are read
-    horizon: int  # steps that are forecast
-    season: int = 1  # steps back to what naive repeats
-    columns: slice = slice(-1, None)
-    header: bool = True
-    ends: tuple[float, float] = (0.7, 0.8)  # of training and validation, in shares
-
-
-SERIES = {
-    "sunspots": Series("timeseries", "monthly-sunspots.csv", 60, 1),
-    "temperature": Series("timeseries", "daily-min-temperatures.csv", 30, 1),
-    "passengers": Series("timeseries", "airline-passengers.csv", 24, 1),
-    "co2": Series("timeseries", "co2-concentration.csv", 36, 1, columns=slice(1, 2)),
-    "exchange": Series(
-        "exchange_rate", "exchange_rate.txt*", 30, 24, columns=slice(None),
-        header=False, ends=(0.6, 0.8),
-    ),
-    "ett": Series(
-        "ett", "ETTh1.csv*", 96, 24, season=24, columns=slice(1, None),
-        ends=(8640, 11520),
-    ),
-}  # fmt: skip
 LOW, HIGH = 0.1, 0.9
 
 
@@ -105,7 +76,7 @@ class Forecast(Task[ForecastSettings]):
         if directory is None:
             self._read_stand_in()
         else:
-            self.series = _read(directory, self.kind)
+            self.series = read_series(directory, self.kind)
         kind, steps = self.kind, len(self.series)
         ends = [n if n > 1 else int(steps * n) for n in kind.ends]
         needed = kind.window + kind.horizon
@@ -230,13 +201,12 @@ class Forecast(Task[ForecastSettings]):
 
     def evaluate(self, params: ForecastParams) -> float:
         """Root mean squared error over that of the naive forecast."""
-        return self._over_naive(params, 1)
+        return self._over_naive(self.forecasts(params, 1)[:, 0], 1)
 
-    def _over_naive(self, params: ForecastParams, part: int) -> float:
+    def _over_naive(self, found: np.ndarray, part: int) -> float:
         ys = self._windows[part][1]
         error = [
-            np.mean(((a - ys) / self._scale) ** 2)
-            for a in (self.forecasts(params, part)[:, 0], self._naive(part))
+            np.mean(((a - ys) / self._scale) ** 2) for a in (found, self._naive(part))
         ]
         return float(np.sqrt(error[0] / error[1]))
 
@@ -247,7 +217,7 @@ class Forecast(Task[ForecastSettings]):
     def figures(self, params: ForecastParams) -> dict[str, float]:
         """Errors on the test in several measures, and the coverage of the interval."""
         ys, found = self._windows[2][1], self._widened(params, 2)
-        told = {"test RMSE over naive": self._over_naive(params, 2)}
+        told = {"test RMSE over naive": self._over_naive(found[:, 0], 2)}
         for name, a in {"test": found[:, 0], "naive": self._naive(2)}.items():
             error = a - ys
             told[f"{name} RMSE"] = float(np.sqrt(np.mean(error**2)))
@@ -294,7 +264,7 @@ class Forecast(Task[ForecastSettings]):
 
     def say(self, params: ForecastParams, text: str) -> str:
         """Forecasts a series from a file, a value a line or the last column."""
-        values = _numbers(Path(text), "say", np.s_[-1:])[:, 0]
+        values = read_numbers(Path(text), "say", np.s_[-1:])[:, 0]
         if len(values) < self.kind.window:
             raise ValueError(
                 f"say: '{text}' has {len(values)} values; expected {self.kind.window} "
@@ -313,36 +283,6 @@ class Forecast(Task[ForecastSettings]):
 def _deviation(xs: Any) -> Any:
     """Gives the deviation of each window ``[B, L, ...]``, never quite zero."""
     return xs.std(1, keepdims=True) + 1e-3 * abs(xs[:, -1:]) + 1e-6
-
-
-def _read(directory: Path, kind: Series) -> np.ndarray:
-    path = data_file(directory, kind.folder, kind.file)
-    return _numbers(path, "data", kind.columns, header=kind.header)
-
-
-def _numbers(
-    path: Path, argument: str, columns: slice, *, header: bool | None = None
-) -> np.ndarray:
-    """Reads columns of a table as ``[T, C]``; a first line of names is left out."""
-    if argument == "say" and not path.is_file():
-        raise ValueError(f"say: '{path}' is no file; expected one with a series.")
-    rows = [row for row in csv.reader(read_lines(path)) if row]
-    start = header
-    if start is None:
-        start = any(c.isalpha() for cell in rows[:1] for text in cell for c in text)
-    try:
-        table = [[float(cell) for cell in row[columns]] for row in rows[int(start) :]]
-        values = np.array(table, np.float32)
-        if values.ndim != 2 or not np.isfinite(values).all() or not values.size:
-            raise ValueError
-    except ValueError:
-        if argument == "say":
-            raise ValueError(
-                f"say: '{path}' is no series; expected a number a line, or a table "
-                "whose last column has numbers."
-            ) from None
-        raise wrong_format(path, "a table of numbers", "a value is none") from None
-    return values
 
 
 __all__ = ["Forecast", "ForecastSettings"]

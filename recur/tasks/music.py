@@ -22,7 +22,7 @@ from recur.regularize.dropout import Dropout
 from recur.tasks.pictures import png
 from recur.tasks.settings import Settings, option
 from recur.tasks.standins.music import make_pieces
-from recur.tasks.task import Card, Shown, Task, digest_of
+from recur.tasks.task import Card, Shown, Task, digest_of, sum_valid
 from recur.types import Array, PyTree
 
 KEYS, LOWEST = 88, 21  # Of a piano; the lowest in MIDI's numbers.
@@ -126,8 +126,7 @@ class Music(Task[MusicSettings]):
         lengths = jnp.asarray(batch.seq_lengths) - 1
         _, logits = unroll(self.model, params, None, frames[:-1], seq_lengths=lengths)
         nats = optax.sigmoid_binary_cross_entropy(logits, frames[1:]).sum(-1)
-        valid = jnp.arange(len(nats))[:, None] < lengths[None]
-        return jnp.where(valid, nats, 0).sum(), lengths.sum().astype(jnp.float32)
+        return sum_valid(nats, lengths)
 
     @cached_property
     def _measured(self):

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import matplotlib.figure
 import numpy as np
 
-from recur._roll.unroll import unroll
 from recur.attention.pooling import AttentionPool
 from recur.data.files import data_files, read_lines, wrong_format
 from recur.data.vocabulary import Vocabulary
 from recur.data.words import words
-from recur.tasks.baselines.bag import bag_of_ngrams
+from recur.tasks.baselines.bag import fit_bag, percent_right
 from recur.tasks.classification import (
     Classification,
     ClassifierParams,
@@ -118,25 +118,25 @@ class Reviews(Classification[ReviewsSettings]):
 
     def baselines(self) -> dict[str, float]:
         """Adds a logistic regression on words, pairs and triples of words."""
-        train, valid, _ = (self.texts[part].tolist() for part in self._parts)
-        labels = self.train.labels, self.valid.labels
-        right = bag_of_ngrams(train, labels[0], valid, labels[1], analyzer="word")
+        right = percent_right(self._bag, self._texts(1), self.valid.labels)
         return super().baselines() | {"bag of words": right}
+
+    def _texts(self, part: int) -> list[str]:
+        return self.texts[self._parts[part]].tolist()
+
+    @cached_property
+    def _bag(self) -> Any:
+        return fit_bag(self._texts(0), self.train.labels, analyzer="word")
 
     def figures(self, params: ClassifierParams) -> dict[str, float]:
         """Adds what the bag of words gets of the test."""
-        train, _, test = (self.texts[part].tolist() for part in self._parts)
-        labels = self.train.labels, self.test.labels
-        right = bag_of_ngrams(train, labels[0], test, labels[1], analyzer="word")
+        right = percent_right(self._bag, self._texts(2), self.test.labels)
         return super().figures(params) | {"test % right, bag of words": right}
 
     @cached_property
     def _weights(self):
         def weights(params: ClassifierParams, batch: Examples) -> Array:
-            assert params.table is not None  # There are symbols.
-            lengths = jnp.asarray(batch.lengths)
-            xs = params.table[jnp.asarray(batch.xs).T]
-            _, ys = unroll(self.layer, params.layer, None, xs, seq_lengths=lengths)
+            ys, lengths = self.outputs(params, batch)
             return self._pool(params.pool, ys, seq_lengths=lengths)[1].T
 
         return jax.jit(weights)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,47 @@ from recur.tasks.classification import (
 from recur.tasks.settings import option
 from recur.tasks.standins.vowels import make_vowels
 from recur.tasks.task import Card, digest_of
+
+
+class Scaling(NamedTuple):
+    """The mean and the deviation of cepstra, which they are scaled by.
+
+    Example:
+      >>> Scaling.of(np.array([[1.0], [3.0]])).apply(np.array([[3.0]])).round(3)
+      array([[1.]], dtype=float32)
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @classmethod
+    def of(cls, frames: np.ndarray) -> "Scaling":
+        """Measures frames ``[T, F]``."""
+        return cls(frames.mean(0), frames.std(0) + 1e-6)
+
+    def apply(self, frames: np.ndarray) -> np.ndarray:
+        """Scales frames ``[T, F]``."""
+        return ((frames - self.mean) / self.deviation).astype(np.float32)
+
+    def read(self, path: str) -> np.ndarray:
+        """Reads a file that a user gave, a frame a line, and scales it.
+
+        Raises:
+          ValueError: If it is something else.
+        """
+        size = len(self.mean)
+        try:
+            frames = np.loadtxt(path, ndmin=2)
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"say: '{path}' cannot be read ({type(error).__name__}); expected the "
+                f"path of a file with {size} numbers a line, a frame each."
+            ) from None
+        if frames.shape[-1] != size or not len(frames):
+            raise ValueError(
+                f"say: '{path}' has {frames.shape[-1]} numbers a line; expected {size}."
+            )
+        return self.apply(frames)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +99,7 @@ class Speech(Classification[SpeechSettings]):
             parts = _read_speakers(directory)
             self.classes = tuple(f"speaker {n}" for n in range(1, 10))
         train, valid, test = parts
-        frames = np.concatenate(train[0])
-        self._mean, self._scale = frames.mean(0), frames.std(0) + 1e-6
+        self.scaling = Scaling.of(np.concatenate(train[0]))
         longest = max(len(s) for sequences, _ in parts for s in sequences)
         self.train, self.valid, self.test = (
             self._scaled(sequences, labels, longest)
@@ -73,30 +114,15 @@ class Speech(Classification[SpeechSettings]):
     def _scaled(
         self, sequences: list[np.ndarray], labels: np.ndarray, longest: int
     ) -> Examples:
-        scaled = [self._scale_frames(s) for s in sequences]
+        scaled = [self.scaling.apply(s) for s in sequences]
         # One length for all, so that one program serves them.
-        filler = np.zeros((longest, len(self._mean)), np.float32)
+        filler = np.zeros((longest, len(self.scaling.mean)), np.float32)
         laid = make_examples([*scaled, filler], np.append(labels, 0))
         return laid.at(np.s_[:-1])
 
-    def _scale_frames(self, frames: np.ndarray) -> np.ndarray:
-        return ((frames - self._mean) / self._scale).astype(np.float32)
-
     def encode(self, text: str) -> np.ndarray:
         """Reads a file of numbers, a frame of cepstra a line."""
-        size = len(self._mean)
-        try:
-            frames = np.loadtxt(text, ndmin=2)
-        except (OSError, ValueError) as error:
-            raise ValueError(
-                f"say: '{text}' cannot be read ({type(error).__name__}); expected the "
-                f"path of a file with {size} numbers a line, a frame each."
-            ) from None
-        if frames.shape[-1] != size or not len(frames):
-            raise ValueError(
-                f"say: '{text}' has {frames.shape[-1]} numbers a line; expected {size}."
-            )
-        return self._scale_frames(frames)
+        return self.scaling.read(text)
 
 
 Part = tuple[list[np.ndarray], np.ndarray]
@@ -146,4 +172,4 @@ def _read_vowels(directory: Path, part: str, counts: list[int]) -> Part:
     return sequences, np.repeat(np.arange(9), counts)
 
 
-__all__ = ["Speech", "SpeechSettings", "read_digits"]
+__all__ = ["Scaling", "Speech", "SpeechSettings", "read_digits"]

@@ -74,6 +74,8 @@ class Task(ABC, Generic[S]):
     loss_unit: ClassVar[str] = "nats"
     every: ClassVar[int] = 100
     """Steps from one evaluation, with its checkpoint, to the next."""
+    unit: ClassVar[str] = "seq"
+    """What the progress bar counts."""
 
     source: str
     """What was read, in a line."""
@@ -142,8 +144,6 @@ class Task(ABC, Generic[S]):
         """How many of what the progress bar counts are in a batch."""
         return self.settings.batch
 
-    unit: ClassVar[str] = "seq"
-
 
 def make_optimizer(settings: Settings) -> optax.GradientTransformation:
     """Adam on clipped gradients; its rate falls as ``1/√t`` and needs no last step.
@@ -175,6 +175,18 @@ def digest_of(*parts: Any) -> str:
     return digest.hexdigest()
 
 
+def sum_valid(values: Array, seq_lengths: Array) -> tuple[Array, Array]:
+    """Sums values ``[T, B]`` over the steps that count, and counts these.
+
+    Example:
+      >>> sum_valid(jnp.ones((3, 2)), jnp.array([3, 1]))
+      (Array(4., dtype=float32), Array(4., dtype=float32))
+    """
+    valid = jnp.arange(len(values))[:, None] < seq_lengths[None]
+    count = seq_lengths.sum().astype(values.dtype)
+    return jnp.where(valid, values, 0).sum(), count
+
+
 def in_batches(
     function: Callable[..., Array], params: PyTree, examples: PyTree, *, size: int
 ) -> np.ndarray:
@@ -204,4 +216,12 @@ def in_batches(
     return np.concatenate(results)
 
 
-__all__ = ["Card", "Shown", "Task", "digest_of", "in_batches", "make_optimizer"]
+__all__ = [
+    "Card",
+    "Shown",
+    "Task",
+    "digest_of",
+    "in_batches",
+    "make_optimizer",
+    "sum_valid",
+]

@@ -16,7 +16,7 @@ from recur.attention.decoder import Attention
 from recur.attention.encoder_decoder import EncoderDecoder, EncoderDecoderParams
 from recur.attention.scores import Multiplicative
 from recur.compose.bidirectional import Bidirectional
-from recur.compose.masks import draw_masks, keep_mask
+from recur.compose.masks import draw_masks, keep_mask, scaled
 from recur.compose.readout import Readout
 from recur.compose.stack import Stack
 from recur.data.loading import bucketed_batches
@@ -25,7 +25,7 @@ from recur.data.vocabulary import Vocabulary
 from recur.decoding.beam import beam_search
 from recur.regularize.dropout import Dropout
 from recur.tasks.settings import CELLS, Settings, option
-from recur.tasks.task import Task
+from recur.tasks.task import Task, sum_valid
 from recur.types import Array, PyTree
 
 START, END, UNKNOWN = "<start>", "<end>", "<unk>"
@@ -100,6 +100,7 @@ class Writing(Task[W]):
         )
         short = [p for p in train if len(p[0]) <= longest and len(p[1]) < longest]
         self._train = [self._numbers(*pair) for pair in short]
+        self._valid = [self._numbers(*pair) for pair in self.parts[1]]
 
     def _numbers(self, source: np.ndarray, target: list[str]) -> tuple[np.ndarray, ...]:
         return source, self.target_words.encode([START, *target, END])
@@ -165,12 +166,11 @@ class Writing(Task[W]):
         _, logits = unroll(self.model.decoder, *ready, known, seq_lengths=lengths)
         labels = jnp.asarray(batch.target.values)[1:]
         nats = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
-        valid = jnp.arange(len(nats))[:, None] < lengths[None]
-        return jnp.where(valid, nats, 0).sum(), lengths.sum().astype(jnp.float32)
+        return sum_valid(nats, lengths)
 
     def _dropped(self, xs: Array, key: Array) -> Array:
         rate = self.settings.dropout
-        return xs * keep_mask(key, rate, xs.shape) / jnp.float32(1 - rate)
+        return scaled(keep_mask(key, rate, xs.shape), rate, xs)
 
     @cached_property
     def _measured(self):
@@ -178,10 +178,13 @@ class Writing(Task[W]):
 
     def evaluate(self, params: WritingParams) -> float:
         """Nats a word of the validation pairs."""
-        pairs = [self._numbers(*pair) for pair in self.parts[1]]
-        batches = _batches(sorted(pairs, key=lambda p: max(map(len, p))))
-        total, count = np.sum([self._measured(params, b) for b, _ in batches], axis=0)
+        totals = [self._measured(params, b) for b, _ in self._valid_batches]
+        total, count = np.sum(totals, axis=0)
         return float(total / count)
+
+    @cached_property
+    def _valid_batches(self) -> list[tuple[Pairs, range]]:
+        return _batches(sorted(self._valid, key=lambda p: max(map(len, p))))
 
     def baselines(self) -> dict[str, float]:
         """Each word as often as in training."""
@@ -189,8 +192,8 @@ class Writing(Task[W]):
         for _, target in self._train:
             np.add.at(counts, target[1:], 1)
         nats = -np.log(counts / counts.sum())
-        valid = [self._numbers(*pair)[1][1:] for pair in self.parts[1]]
-        return {"unigram": float(np.concatenate([nats[v] for v in valid]).mean())}
+        valid = np.concatenate([target[1:] for _, target in self._valid])
+        return {"unigram": float(nats[valid].mean())}
 
     @cached_property
     def _allowed(self) -> np.ndarray:

@@ -226,6 +226,13 @@ def test_data_that_is_not_there_is_refused(capsys, tmp_path, monkeypatch):
     assert "has no splice/splice.csv" in refused(capsys, ["dna"])
 
 
+@pytest.mark.slow
+def test_an_empty_variable_names_no_data(tmp_path, monkeypatch):
+    monkeypatch.setenv("RECUR_DATA", "")
+    run = ["dna", "--hidden", "4", "--steps", "0", "--out", str(tmp_path / "out")]
+    assert main(run) == 0
+
+
 def test_what_needs_an_extra_says_which(capsys, monkeypatch):
     monkeypatch.delenv("RECUR_DATA", raising=False)
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)

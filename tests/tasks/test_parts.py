@@ -22,15 +22,17 @@ from recur.tasks.copy import Copy, CopySettings
 from recur.tasks.dictation import Dictation, DictationSettings, Rows
 from recur.tasks.digits import DigitsSettings
 from recur.tasks.dna import Dna, DnaSettings
-from recur.tasks.forecast import SERIES, Forecast, ForecastParams, ForecastSettings
+from recur.tasks.forecast import Forecast, ForecastParams, ForecastSettings
 from recur.tasks.generated import Drawn, Generated
 from recur.tasks.music import Music, MusicSettings
 from recur.tasks.names import Names
 from recur.tasks.pictures import draw_confusion, read_image
 from recur.tasks.rain import EVENTS, FIRST, NEXT, PRIOR, Rain, posterior
 from recur.tasks.reviews import Reviews, ReviewsSettings
+from recur.tasks.series import SERIES, Series, read_numbers, read_series
 from recur.tasks.settings import Settings
-from recur.tasks.speech import Speech, SpeechSettings, read_digits
+from recur.tasks.speech import Scaling, Speech, SpeechSettings, read_digits
+from recur.tasks.task import sum_valid
 from recur.tasks.translate import Translate
 from recur.tasks.worlds import Came, Cards, CardsState, Maze, MazeState, World
 from recur.tasks.writing import Pairs, Writing, WritingParams, WritingSettings
@@ -285,6 +287,31 @@ def test_pictures_are_read_and_drawn(tmp_path):
     with pytest.raises(ValueError, match=r"say: .* is no image"):
         read_image(str(tmp_path / "b.png"), 20)
     assert draw_confusion(np.eye(3, dtype=int), list("abc"), title="t")[1:4] == b"PNG"
+
+
+def test_frames_and_tables_are_read_as_they_stand(tmp_path):
+    table = np.arange(12.0).reshape(4, 3)
+    np.savetxt(tmp_path / "frames", table)
+    scaling = Scaling.of(table)
+    found = scaling.read(str(tmp_path / "frames"))
+    np.testing.assert_allclose(found, (table - table.mean(0)) / table.std(0), rtol=1e-5)
+    for text, message in (("1 2", "2 numbers a line; expected 3"), ("x", "cannot be")):
+        (tmp_path / "bad").write_text(text)
+        with pytest.raises(ValueError, match=message):
+            scaling.read(str(tmp_path / "bad"))
+    (tmp_path / "a.csv").write_text("day,x,y\n1,2,3\n4,5,6\n")
+    columns = slice(1, None)
+    np.testing.assert_array_equal(
+        read_numbers(tmp_path / "a.csv", "say", columns), [[2, 3], [5, 6]]
+    )
+    kind = Series("folder", "a.csv", 1, 1, columns=columns)
+    np.testing.assert_array_equal(read_series(tmp_path, kind), [[2, 3], [5, 6]])
+
+
+def test_what_is_padded_is_not_summed():
+    values = np.where(np.arange(3)[:, None] < [3, 1], 2.0, np.nan).astype(np.float32)
+    total, count = sum_valid(jnp.asarray(values), jnp.array([3, 1]))
+    assert (float(total), float(count)) == (8.0, 4.0)
 
 
 def test_files_of_another_format_are_refused(tmp_path):

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from recur.tasks.baselines.bag import bag_of_ngrams, by_place
+from recur.tasks.baselines.bag import (
+    bag_of_ngrams,
+    by_place,
+    fit_bag,
+    percent_right,
+)
 from recur.tasks.standins.dna import make_sequences
 from recur.tasks.standins.music import make_pieces
 from recur.tasks.standins.names import make_names
@@ -83,3 +88,5 @@ def test_linear_baselines_are_right_where_a_line_is_enough():
     told = np.array([1, 1, 0, 0])
     assert bag_of_ngrams(texts, told, texts, told, analyzer="word") == 100
     assert bag_of_ngrams(texts, told, ["goods"], np.ones(1), analyzer="char") == 100
+    model = fit_bag(texts, told, analyzer="word")
+    assert percent_right(model, texts, 1 - told) == 0

@@ -1,7 +1,7 @@
 """Logistic regression on counts of n-grams: the floor of every text classifier."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,6 +33,24 @@ def bag_of_ngrams(
       ...               ["good one", "bad one"], np.array([1, 0]), analyzer="word")
       100.0
     """
+    model = fit_bag(train, labels, analyzer=analyzer, longest=longest)
+    return percent_right(model, test, truth)
+
+
+def fit_bag(
+    train: Sequence[str],
+    labels: np.ndarray,
+    *,
+    analyzer: Literal["word", "char"],
+    longest: int = 3,
+) -> Any:
+    """Fits the classifier of :func:`bag_of_ngrams`, to measure it on several parts.
+
+    Example:
+      >>> model = fit_bag(["good", "bad"], np.array([1, 0]), analyzer="word")
+      >>> percent_right(model, ["bad"], np.array([0]))
+      100.0
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -41,8 +59,18 @@ def bag_of_ngrams(
         analyzer=analyzer, ngram_range=(1, longest), sublinear_tf=True
     )
     model = make_pipeline(words, LogisticRegression(C=10, max_iter=1000))
-    model.fit(list(train), labels)
-    return 100 * float(np.mean(model.predict(list(test)) == truth))
+    return model.fit(list(train), labels)
+
+
+def percent_right(model: Any, test: Any, truth: np.ndarray) -> float:
+    """Percent of ``test`` that a classifier of scikit-learn has right.
+
+    Example:
+      >>> model = fit_bag(["good", "bad"], np.array([1, 0]), analyzer="word")
+      >>> percent_right(model, ["bad", "bad"], np.array([0, 1]))
+      50.0
+    """
+    return 100 * float(np.mean(model.predict(test) == truth))
 
 
 def by_place(
@@ -70,8 +98,7 @@ def by_place(
 
     ones = OneHotEncoder(handle_unknown="ignore")
     model = make_pipeline(ones, LogisticRegression(max_iter=1000))
-    model.fit(train, labels)
-    return 100 * float(np.mean(model.predict(test) == truth))
+    return percent_right(model.fit(train, labels), test, truth)
 
 
-__all__ = ["bag_of_ngrams", "by_place"]
+__all__ = ["bag_of_ngrams", "by_place", "fit_bag", "percent_right"]
