@@ -1,13 +1,13 @@
-"""The one table of the README: every row of the record, losing ones included."""
+"""The one table of the README: ratios to other libraries, losing ones included."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.report.ratios import ratios
 from benchmarks.report.record import Row, Run
-from benchmarks.report.tables import overview
 
 START = "<!-- benchmarks: start; written by python -m benchmarks table -->"
 END = "<!-- benchmarks: end -->"
+TOLD = ("jax", "flax", "dm-haiku", "equinox", "keras", "PyTorch", "ONNX Runtime")
 
 
 def readme_section(run: Run) -> str:
@@ -18,7 +18,7 @@ def readme_section(run: Run) -> str:
             "table: the record has no forward or training rows of the suite sequence; "
             "expected them for the README. Run with --suite sequence."
         )
-    return f"{_opening(run)}\n\n{overview(rows)}\n\n{_closing(rows)}"
+    return f"{_opening(run)}\n\n{ratios(rows)}"
 
 
 def with_section(readme: Path, section: str) -> str:
@@ -44,20 +44,11 @@ def _in_readme(row: Row) -> bool:
 
 def _opening(run: Run) -> str:
     facts = run.environment
-    versions = ", ".join(f"{name} {v}" for name, v in facts["versions"].items())
+    names = {"torch": "PyTorch", "onnxruntime": "ONNX Runtime"}
+    versions = {names.get(n, n): v for n, v in facts["versions"].items()}
+    told = ", ".join(f"{name} {v}" for name, v in versions.items() if name in TOLD)
     return (
-        f"Milliseconds a call, median ± half the distance of the quartiles, on "
-        f"{facts['processor']}, {facts['cores']} cores; bold is the fastest of a line, "
-        "with those that noise does not tell from it. Every peer had the same weights "
-        "and inputs, and agreed with this library in outputs and gradients before it "
-        f"was timed. {versions}; {facts['started'][:10]}."
-    )
-
-
-def _closing(rows: Sequence[Row]) -> str:
-    reasons = {f"{r.peer}: {r.reason}" for r in rows if r.value is None and r.reason}
-    missing = f"Left out: {'; '.join(sorted(reasons))}. " if reasons else ""
-    return (
-        f"{missing}Measure your own machine with `python -m benchmarks run --against "
-        "all`."
+        "How many times as fast as others, in the mean over shapes (worst to best "
+        f"shape); below 1 this library loses. {facts['processor']}, {facts['cores']} "
+        f"cores, float32, {facts['started'][:10]}; {told}."
     )

@@ -25,7 +25,7 @@ def overview(rows: Sequence[Row]) -> str:
         for group in groups
         if (row := next(iter(group.values())))
     ]
-    return _table(["case", "B,T,I,H", *peers], lines)
+    return table(["case", "B,T,I,H", *peers], lines)
 
 
 def details(rows: Sequence[Row]) -> str:
@@ -38,7 +38,7 @@ def details(rows: Sequence[Row]) -> str:
                 lines.append(
                     [*start, *(write(row, group) for write in _COLUMNS.values())]
                 )
-    return _table(["case", "B,T,I,H", "peer", *_COLUMNS], lines)
+    return table(["case", "B,T,I,H", "peer", *_COLUMNS], lines)
 
 
 def exclusions(run: Run) -> str:
@@ -124,9 +124,10 @@ _COLUMNS: dict[str, Callable[[Row, Group], str]] = {
 }
 
 
-def _table(headers: list[str], lines: list[list[str]]) -> str:
+def table(headers: list[str], lines: list[list[str]]) -> str:
+    """Writes a table in Markdown, words left and numbers right."""
     # Numbers are written already: tabulate must not read them again.
-    align = ["left" if h in ("case", "peer", "unit") else "right" for h in headers]
+    align = ["left" if h in ("", "case", "peer", "unit") else "right" for h in headers]
     return tabulate(
         lines, headers, tablefmt="github", disable_numparse=True, colalign=align
     )

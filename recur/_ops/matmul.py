@@ -127,17 +127,24 @@ def merge_rows(x: Array) -> Array:
       >>> merge_rows(jnp.zeros((2, 3, 4))).shape
       (6, 4)
     """
-    if x.ndim < 3 or _on_several_devices(x):
+    if x.ndim < 3 or _is_laid_out(x):
         return x
     # Not -1: of nothing nobody could tell.
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
-def _on_several_devices(x: Array) -> bool:
-    """Whether a mesh is known of an array; inside ``shard_map`` it is on one device."""
+def _is_laid_out(x: Array) -> bool:
+    """Whether a mesh has the rows of an array apart, or says where each axis is.
+
+    Inside ``shard_map`` an array is on one device. JAX merges no axis that an explicit
+    mesh has shards of, though there be one device only.
+    """
     mesh = jax.typeof(x).sharding.mesh
     axes = zip(mesh.axis_sizes, mesh.axis_types, strict=True)
-    return any(size > 1 and kind != AxisType.Manual for size, kind in axes)
+    return any(
+        kind == AxisType.Explicit or (size > 1 and kind != AxisType.Manual)
+        for size, kind in axes
+    )
 
 
 def matmul_transposed(

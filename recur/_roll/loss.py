@@ -8,6 +8,7 @@ import jax
 
 from recur._arguments import check_functions
 from recur._roll.composed import Composed, Part
+from recur._roll.first_carry import first_carries
 from recur._roll.steps import StepTransform, step_of
 from recur._roll.unroll import unroll
 from recur.types import Array, Cell, LossOptions, PyTree, Remat, Step
@@ -64,6 +65,12 @@ def unroll_loss(
     """
     step_of("unroll_loss", step)
     check_functions("unroll_loss", loss_fn=loss_fn)
+    if carry is None:  # Batch axes are read off the inputs, not off the targets.
+        flags = {name: time.get(name) for name in ("seq_lengths", "mask", "reset")}
+        time_major = time.get("time_major", True)
+        carry, _ = first_carries(
+            "unroll_loss", step, params, None, xs, None, time_major=time_major, **flags
+        )
     stepped = _LossStep(step, loss_fn)
     return unroll(stepped, params, carry, (xs, targets), remat=remat, **time)
 

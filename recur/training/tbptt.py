@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from recur._arguments import check_arrays
+from recur._roll.first_carry import first_carries
 from recur.training.truncated import TruncatedBPTT
 from recur.training.walk import check_trainable
 from recur.training.window import Steps, cut, make_steps
@@ -48,7 +49,8 @@ def tbptt(
         is differentiated is the sum.
       params: As in :func:`recur.unroll`, but without :class:`recur.PerStep` or masks:
         where these are drawn, use :class:`TruncatedBPTT`.
-      carry: Enters the first step; no gradient flows into it.
+      carry: Enters the first step; no gradient flows into it. ``None`` is the first
+        carry of a cell.
       xs: Pytree of arrays ``[T, ...]``.
       targets: Pytree of arrays ``[T, ...]``. Where a step is not valid they are not
         looked at.
@@ -87,6 +89,10 @@ def tbptt(
     flags = {"seq_lengths": seq_lengths, "mask": mask, "reset": reset}
     check_arrays("tbptt", params=params, carry=carry)
     check_trainable("tbptt", params, whole=True)
+    if carry is None:
+        carry, _ = first_carries(
+            "tbptt", step, params, None, xs, None, time_major=True, **flags
+        )
     bptt = TruncatedBPTT(step, loss_fn, window, every, reset_carry, remat)
     steps = make_steps("tbptt", xs, targets, padded=window > bptt.stride, **flags)
     return _whole(bptt, params, carry, steps)

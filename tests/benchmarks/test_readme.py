@@ -1,10 +1,14 @@
 """``table`` and ``plot``: what is written from a record."""
 
+import dataclasses
+
 import pytest
 
 from benchmarks.commands.front import main
+from benchmarks.report.ratios import ratios
 from benchmarks.report.readme import END, START
-from tests.benchmarks.records import row, run
+from benchmarks.workload.shape import Shape
+from tests.benchmarks.records import CASE, row, run
 
 
 @pytest.fixture
@@ -22,14 +26,27 @@ def readme(tmp_path):
     return file
 
 
-def test_the_table_goes_between_the_markers_losing_rows_included(record, readme):
+def test_the_ratios_go_between_the_markers_losing_ones_included(record, readme):
     assert main(["table", str(record), "--readme", str(readme)]) == 0
     text = readme.read_text()
     assert text.startswith("# Before\n\n")
     assert text.endswith("\n\nAfter.\n")
     assert "OUTDATED" not in text
-    assert "20 ±2% | **10 ±2%** | skipped |" in " ".join(text.split())
-    assert "keras: no gradients" in text
+    assert "| 0.50 (0.50 to 0.50) |" in " ".join(text.split())
+
+
+def test_a_ratio_is_the_geometric_mean_over_shapes_of_the_fastest_peer():
+    def measured(shape, **seconds):
+        case = dataclasses.replace(CASE, shape=shape)
+        return [row(peer, s, case=case) for peer, s in seconds.items()]
+
+    small = measured(Shape(1, 3, 4, 5), recur=0.01, plain=0.02, flax=0.5, nnx=0.04)
+    large = measured(Shape(9, 3, 4, 5), recur=0.01, plain=0.08, flax=0.01)
+    line = ratios([*small, *large]).splitlines()[-1]
+    cells = [cell.strip() for cell in line.split("|")[2:-1]]
+    assert cells == ["4.00 (2.00 to 8.00)", "2.00 (1.00 to 4.00)", "-", "-"]
+    fewer = ratios([*small, *measured(Shape(9, 3, 4, 5), recur=0.01, flax=0.01)])
+    assert "2.00 (2.00 to 2.00), 1 of 2 shapes" in fewer
 
 
 def test_writing_twice_changes_nothing(record, readme):

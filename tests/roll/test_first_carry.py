@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import recur
+from recur.training import tbptt
 from tests.support.draw import assert_close, random_like
 
 XS = random_like(0, jnp.zeros((6, 2, 3)))
@@ -57,6 +58,25 @@ def test_segments_of_a_cell_start_from_its_own_first_carry(roll):
     ours = jax.grad(squares(lambda p: outputs(roll(p))))(PARAMS)
     assert np.abs(ours[0].carry).max() > 0.1
     assert_close(ours, jax.grad(squares(by_loop))(PARAMS))
+
+
+def test_a_loss_reads_the_batch_axes_off_the_inputs_alone():
+    targets = jnp.zeros((6, 2, 5))
+    loss_fn = lambda y, target: jnp.sum(y**2, -1) + jnp.sum(target, -1)
+
+    def total(carry_of):
+        roll = lambda p: recur.unroll_loss(CELL, loss_fn, p, carry_of(p), XS, targets)
+        return jax.value_and_grad(lambda p: roll(p)[1].sum())(PARAMS)
+
+    assert_close(
+        total(lambda p: None), total(lambda p: CELL.init_carry((2,), params=p))
+    )
+    args = CELL, lambda y, t: loss_fn(y, t).sum(), PARAMS
+    made = CELL.init_carry((2,), params=PARAMS)
+    assert_close(
+        tbptt(*args, None, XS, targets, window=3),
+        tbptt(*args, made, XS, targets, window=3),
+    )
 
 
 def test_segments_of_a_function_start_from_zeros():
