@@ -1,5 +1,7 @@
 """How Sphinx builds the site: ``sphinx-build -W docs docs/_build``."""
 
+import inspect
+import re
 import shutil
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -56,3 +58,29 @@ html_theme_options = {
 }
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"
+
+
+def tell_fields(app, what, name, obj, options, lines):
+    """Lists the fields of a named tuple with the comments beside them: their shapes."""
+    if what != "class" or not hasattr(obj, "_fields"):
+        return
+    source = inspect.getsource(obj)
+    for field in obj._fields:
+        line = re.search(rf"^    {field}: .*?(?:#\s*(.*))?$", source, re.MULTILINE)
+        told = (line[1] if line else None) or ""
+        shape = re.match(r"\[[^\]]*\]", told)
+        told = f"``{shape[0]}``{told[shape.end() :]}" if shape else told
+        lines += ["", f":param {field}: {told}"]
+
+
+def skip_bare_fields(app, what, name, obj, skip, options):
+    """Leaves out attributes of which nothing is said but what Python says itself."""
+    is_field = type(obj).__name__ == "_tuplegetter"
+    is_foreign = inspect.isclass(obj) and not obj.__module__.startswith("recur")
+    return True if is_field or is_foreign else None
+
+
+def setup(app):
+    """Connects the two functions above."""
+    app.connect("autodoc-process-docstring", tell_fields, priority=400)
+    app.connect("autodoc-skip-member", skip_bare_fields)
