@@ -113,9 +113,8 @@ def test_steps_flags_and_remat_see_the_same():
     def plain(*args):
         return recur.static_unroll(*args, seq_lengths=lengths)[1]
 
-    results = [
-        jax.value_and_grad(loss)((params, memory), roll) for roll in (remat, plain)
-    ]
+    values = jax.jit(jax.value_and_grad(loss), static_argnums=1)
+    results = [values((params, memory), roll) for roll in (remat, plain)]
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5), *results
     )
@@ -175,32 +174,30 @@ def test_a_row_is_read_and_written_as_it_is_alone():
     sources, known, rows = draws(S, B, 2), draws(T, B, 4, seed=1), slice(1, 2)
     prompt, told = np.zeros((1, B), np.int32), {"length": 4, "embed": one_hot}
 
-    @jax.jit
-    def written(params, source, known, lengths):
+    def loss(params, row, source, known, lengths):
         ready, carry = model.encode(params, source, seq_lengths=lengths)
-        return recur.unroll(model.decoder, ready, carry, known)[1]
-
-    def loss(params, chosen, *args):
-        return jnp.sum(jnp.sin(written(params, *args)[:, chosen]))
+        logits = recur.unroll(model.decoder, ready, carry, known)[1]
+        return jnp.sum(jnp.sin(logits[:, row]))
 
     both = (
-        (rows, sources, known, LENGTHS),
-        (slice(1), sources[:3, rows], known[:, rows]),
+        (1, sources, known, LENGTHS),
+        (0, sources[:3, rows], known[:, rows], LENGTHS[rows]),
     )
-    results = [
-        jax.value_and_grad(loss)(params, *args)
-        for args in (both[0], (*both[1], np.array([3])))
-    ]
+    values = jax.jit(jax.value_and_grad(loss), static_argnums=1)
+    results = [values(params, *args) for args in both]
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4), *results
     )
-    found = []
-    for source, first, lengths in (
-        (sources, prompt, LENGTHS),
-        (sources[:3, rows], prompt[:, rows], None),
-    ):
+
+    @jax.jit
+    def search(params, source, first, lengths):
         ready, carry = model.encode(params, source, seq_lengths=lengths)
-        found.append(beam_search(model.decoder, ready, carry, first, beams=3, **told))
+        return beam_search(model.decoder, ready, carry, first, beams=3, **told)
+
+    found = [
+        search(params, sources, prompt, LENGTHS),
+        search(params, sources[:3, rows], prompt[:, rows], None),
+    ]
     np.testing.assert_array_equal(found[0].tokens[..., 1], found[1].tokens[..., 0])
     np.testing.assert_allclose(found[0].scores[:, 1], found[1].scores[:, 0], rtol=1e-4)
 
