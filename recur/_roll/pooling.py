@@ -26,6 +26,9 @@ def last_output(
     .. math::
         y_b = y_{t_b, b}, \qquad t_b = \max \{t : t \text{ is valid in row } b\}
 
+    There the backward cell of a :class:`Bidirectional` has read one input only: what
+    each cell has at its own end is ``carry.join()``.
+
     Args:
       ys: Outputs of :func:`recur.unroll`, ``[T, ...]``, or ``[B, T, ...]`` if not
         ``time_major``.
