@@ -50,8 +50,9 @@ def is_command() -> bool:
       False
     """
     # Python sets argv[0] to "-m" until it has found the module.
-    named = sys.orig_argv[-len(sys.argv)] if sys.argv else ""
-    return sys.argv[:1] == ["-m"] and bool(re.fullmatch(r"(-\w*m)?recur", named))
+    if sys.argv[:1] != ["-m"] or len(sys.argv) > len(sys.orig_argv):
+        return False
+    return bool(re.fullmatch(r"(-\w*m)?recur", sys.orig_argv[-len(sys.argv)]))
 
 
 def install() -> None:

@@ -96,6 +96,11 @@ def test_an_interrupt_waits_until_a_block_has_ended():
     assert not is_command()
 
 
+def test_a_host_may_give_itself_more_arguments(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["host"] * (1 + len(sys.orig_argv)))
+    assert not is_command()
+
+
 def test_printing_ends_no_run(monkeypatch, tmp_path):
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
