@@ -18,7 +18,7 @@ SIZE = re.compile(r"^(STEPS\w*) = (\d+)", re.MULTILINE)
 @each_notebook
 def test_runs_in_a_fresh_kernel(path: Path, monkeypatch):
     monkeypatch.delenv("RECUR_DATA", raising=False)
-    # On a busy machine XLA complains of its own compilation, which is no warning of ours.
+    # On a busy machine XLA complains of its own compilation: no warning of ours.
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     notebook = shortened(nbformat.read(path, as_version=4))
     resources = {"metadata": {"path": str(path.parent)}}
