@@ -68,6 +68,8 @@ from recur.compose.plain import plain
 from recur.compose.readout import Readout, ReadoutParams
 from recur.compose.residual import Residual
 from recur.compose.stack import Stack
+from recur.linear_rnn.ema import EMA
+from recur.linear_rnn.min_gru import MinGRU
 from recur.regularize.clip import ClipCell, ClipGradient
 from recur.regularize.drop_connect import DropConnect
 from recur.regularize.dropout import Dropout
@@ -79,6 +81,7 @@ from recur.types import Cell, Layer, Step
 __version__ = version(NAME)
 
 __all__ = [
+    "EMA",
     "GRU",
     "LSTM",
     "Bidirectional",
@@ -103,6 +106,7 @@ __all__ = [
     "LayerNormLSTMParams",
     "LearnedCarry",
     "LearnedCarryParams",
+    "MinGRU",
     "PerStep",
     "Readout",
     "ReadoutParams",

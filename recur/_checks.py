@@ -29,8 +29,11 @@ def describe(value: Any) -> str:
 def check_size(where: str, name: str, value: Any) -> None:
     """Refuses anything but a positive integer."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        inputs = name == "input_size" and np.ndim(value) > 0
+        remedy = " Of inputs xs write xs.shape[-1]." if inputs else ""
         raise TypeError(
             f"{where}: {name} is {describe(value)}; expected a positive integer."
+            f"{remedy}"
         )
     if value < 1:
         raise ValueError(f"{where}: {name} is {value}; expected a positive integer.")
@@ -77,10 +80,15 @@ def check_array(where: str, name: str, value: Any) -> None:
             f"Convert it with jnp.asarray{f'({name}.numpy())' if foreign else ''}."
         )
     if not jnp.issubdtype(value.dtype, jnp.floating):
+        remedy = f"Convert it with {name}.astype(jnp.float32)."
+        if name == "x" and jnp.issubdtype(value.dtype, jnp.integer):
+            remedy = (
+                "Give tokens as vectors, table[tokens] of an embedding or "
+                "jax.nn.one_hot; convert other integers with x.astype(jnp.float32)."
+            )
         raise TypeError(
             f"{where}: {name} is {describe(value)}; expected floating-point numbers. "
-            f"Convert it with {name}.astype(jnp.float32), or turn class numbers into "
-            "vectors with jax.nn.one_hot."
+            f"{remedy}"
         )
 
 
@@ -115,7 +123,9 @@ def check_shape(where: str, name: str, value: Any, shape: tuple[int, ...]) -> No
         )
 
 
-def check_leading_axes(where: str, x: Array, carry: Array, input_size: int) -> None:
+def check_leading_axes(
+    where: str, x: Array, carry: Array, input_size: int, own_axes: int = 1
+) -> None:
     """Refuses an input whose last or leading axes fit neither params nor carry."""
     check_array(where, "x", x)
     if x.ndim == 0 or x.shape[-1] != input_size:
@@ -124,7 +134,7 @@ def check_leading_axes(where: str, x: Array, carry: Array, input_size: int) -> N
             "input size of params. Pass inputs of that size, or make params with "
             f"input_size={x.shape[-1] if x.ndim else 1} (w_ih is [input, gates x H])."
         )
-    if x.shape[:-1] != carry.shape[:-1]:
+    if x.shape[:-1] != carry.shape[: carry.ndim - own_axes]:
         raise ValueError(
             f"{where}: x is {describe(x)} and the carry {describe(carry)}; expected "
             "the same leading axes. If xs has batch and time the other way round, say "

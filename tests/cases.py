@@ -10,6 +10,7 @@ import numpy as np
 
 import recur
 from recur import initializers
+from tests.linear_cases import LINEAR
 from tests.reference.elman import elman, elman_unit, relu, tanh
 from tests.reference.gru import gru_first_form, gru_second_form
 from tests.reference.layer_norm import layer_norm_gru, layer_norm_lstm
@@ -219,6 +220,7 @@ CASES = [
         recur.LayerNormGRU(5, **_uniform),
         reference=_layer_norm_gru,
     ),
+    *(Case(name, *row[:1], reference=row[1]) for name, row in LINEAR.items()),
     Case("user-cell", UserCell(4)),
     Case("stack-of-user-cells", recur.Stack((UserCell(4), recur.LSTM(3)))),
 ]

@@ -22,6 +22,7 @@ LAYERS = (
     ("_jaxpr",),
     ("_roll",),
     ("cells",),
+    ("linear_rnn",),
     ("compose",),
     ("attention", "regularize"),
     ("_flax", "data", "decoding", "interop._shared", "online", "training"),

@@ -1,7 +1,7 @@
 """Sorting what a step computes by what it needs: params, its input, or the carry."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,24 @@ from jax.extend import core
 from jax.extend.core import Jaxpr, JaxprEqn
 
 from recur._jaxpr.interpret import Atom, inlined, shape_of
+from recur._jaxpr.levels import (
+    CARRY,
+    INPUT,
+    PARAMS,
+    Levels,
+    highest,
+    levels,
+    needed,
+    read_by,
+    split_invars,
+    variables,
+)
 from recur._jaxpr.separable import is_separable
 from recur._jaxpr.split_concat import split_concat
 from recur._jaxpr.symbolic_zeros import has_tangent
 from recur._jaxpr.weight_on_right import weight_on_right
 from recur.types import Array, PyTree, Step
 
-PARAMS, INPUT, CARRY = range(3)
 Users = dict[Atom, list[JaxprEqn]]
 SUMS = {"add", "add_any", "sub"}
 UNARY = {"reshape", "slice", "split", "squeeze", "transpose", "copy", "neg"}
@@ -78,13 +89,13 @@ def partition_step(
     closed = weight_on_right(closed, lambda v: level_of(v) == PARAMS)
     closed = split_concat(closed, _joining(_leveller(closed.jaxpr, params, carry)))
     jaxpr = closed.jaxpr
-    eqns = _needed(jaxpr.eqns, jaxpr.outvars)
-    groups = _split(jaxpr.invars, params, carry)
-    level = _levels(eqns, jaxpr.constvars, groups)
+    eqns = needed(jaxpr.eqns, jaxpr.outvars)
+    groups = split_invars(jaxpr.invars, params, carry)
+    level = levels(eqns, jaxpr.constvars, groups)
     users = _users(eqns)
-    of_carry = [e for e in eqns if _level(level, e.outvars) == CARRY]
+    of_carry = [e for e in eqns if highest(level, e.outvars) == CARRY]
     products = [
-        _follow(e, weight, users, level, set(_variables(jaxpr.outvars)))
+        _follow(e, weight, users, level, set(variables(jaxpr.outvars)))
         for e in of_carry
         if (weight := _weight(e, level)) is not None
     ]
@@ -98,9 +109,9 @@ def partition_step(
         return "it has no product of its carry with a weight"
     if not (groups[INPUT] and floating):
         return "it has no input, or values that are not floating-point"
-    of_input = [e for e in eqns if _level(level, e.outvars) == INPUT]
+    of_input = [e for e in eqns if highest(level, e.outvars) == INPUT]
     return StepPartition(
-        of_params=[e for e in eqns if _level(level, e.outvars) == PARAMS],
+        of_params=[e for e in eqns if highest(level, e.outvars) == PARAMS],
         of_input=of_input,
         in_loop=[e for e in of_carry if id(e) not in chained],
         rest=[e for e in of_carry if id(e) not in chained | marked],
@@ -118,8 +129,10 @@ def partition_step(
 
 def _leveller(jaxpr: Jaxpr, params: PyTree, carry: PyTree) -> Callable[[Atom], int]:
     """Tells what a variable needs."""
-    level = _levels(jaxpr.eqns, jaxpr.constvars, _split(jaxpr.invars, params, carry))
-    return lambda v: _level(level, [v])
+    level = levels(
+        jaxpr.eqns, jaxpr.constvars, split_invars(jaxpr.invars, params, carry)
+    )
+    return lambda v: highest(level, [v])
 
 
 def _joining(
@@ -128,68 +141,34 @@ def _joining(
     """Tells which equations join an input with something of the carry."""
 
     def joins(eqn: JaxprEqn) -> bool:
-        levels = {level_of(v) for v in eqn.invars}
-        return eqn.primitive.name == "concatenate" and {INPUT, CARRY} <= levels
+        each = {level_of(v) for v in eqn.invars}
+        return eqn.primitive.name == "concatenate" and {INPUT, CARRY} <= each
 
     return joins
-
-
-def _needed(eqns: list[JaxprEqn], outputs: Sequence[Atom]) -> list[JaxprEqn]:
-    needed, kept = set(_variables(outputs)), []
-    for eqn in reversed(eqns):
-        if needed.intersection(eqn.outvars):
-            needed.update(_variables(eqn.invars))
-            kept.append(eqn)
-    return kept[::-1]
-
-
-def _split(
-    invars: Sequence[Atom], params: PyTree, carry: PyTree
-) -> dict[int, Sequence[Atom]]:
-    of_params, of_carry = (len(jax.tree.leaves(tree)) for tree in (params, carry))
-    return {
-        PARAMS: invars[:of_params],
-        CARRY: invars[of_params : of_params + of_carry],
-        INPUT: invars[of_params + of_carry :],
-    }
-
-
-def _levels(
-    eqns: list[JaxprEqn], consts: Sequence[Atom], groups: dict[int, Sequence[Atom]]
-) -> dict[Atom, int]:
-    level = dict.fromkeys(consts, PARAMS)
-    level |= {v: n for n, group in groups.items() for v in group}
-    for eqn in eqns:
-        level |= dict.fromkeys(eqn.outvars, _level(level, eqn.invars))
-    return level
-
-
-def _level(level: dict[Atom, int], variables: Iterable[Atom]) -> int:
-    return max((level[v] for v in _variables(variables)), default=PARAMS)
 
 
 def _users(eqns: list[JaxprEqn]) -> Users:
     users: Users = {}
     for eqn in eqns:
-        for v in dict.fromkeys(_variables(eqn.invars)):
+        for v in dict.fromkeys(variables(eqn.invars)):
             users.setdefault(v, []).append(eqn)
     return users
 
 
-def _weight(eqn: JaxprEqn, level: dict[Atom, int]) -> int | None:
+def _weight(eqn: JaxprEqn, level: Levels) -> int | None:
     if eqn.primitive.name != "dot_general" or eqn.params["dimension_numbers"][1][0]:
         return None
     if not all(has_tangent(v.aval) for v in (*eqn.invars, *eqn.outvars)):
         return None
-    levels = [_level(level, [v]) for v in eqn.invars]
+    each = [highest(level, [v]) for v in eqn.invars]
     weights = [
-        n for n in (0, 1) if levels[n] == PARAMS and len(shape_of(eqn.invars[n])) > 1
+        n for n in (0, 1) if each[n] == PARAMS and len(shape_of(eqn.invars[n])) > 1
     ]
-    return weights[0] if len(weights) == 1 and CARRY in levels else None
+    return weights[0] if len(weights) == 1 and CARRY in each else None
 
 
 def _follow(
-    eqn: JaxprEqn, weight: int, users: Users, level: dict[Atom, int], outputs: set[Atom]
+    eqn: JaxprEqn, weight: int, users: Users, level: Levels, outputs: set[Atom]
 ) -> Product:
     cut, chain = list(eqn.outvars), []
 
@@ -208,7 +187,7 @@ def _follow(
     return Product(eqn, weight, chain, cut)
 
 
-def _is_affine(eqn: JaxprEqn, v: Atom, level: dict[Atom, int]) -> bool:
+def _is_affine(eqn: JaxprEqn, v: Atom, level: Levels) -> bool:
     name, others = eqn.primitive.name, [o for o in eqn.invars if o is not v]
     if name in UNARY:
         return True
@@ -221,21 +200,21 @@ def _is_affine(eqn: JaxprEqn, v: Atom, level: dict[Atom, int]) -> bool:
         name in SUMS
         and len(others) == 1
         and not numbers
-        and _level(level, others) < CARRY
+        and highest(level, others) < CARRY
     )
 
 
-def _spreads(eqn: JaxprEqn, level: dict[Atom, int]) -> bool:
+def _spreads(eqn: JaxprEqn, level: Levels) -> bool:
     """Whether an equation repeats params, such as a bias for each row."""
     sizes = [math.prod(shape_of(v)) for v in (*eqn.invars[:1], *eqn.outvars)]
     larger = eqn.primitive.name == "broadcast_in_dim" and sizes[0] < sizes[-1]
-    return larger and _level(level, eqn.outvars) == PARAMS
+    return larger and highest(level, eqn.outvars) == PARAMS
 
 
 def _all_early(
     eqn: JaxprEqn,
     users: Users,
-    level: dict[Atom, int],
+    level: Levels,
     chained: set[int],
     outputs: Sequence[Atom],
 ) -> bool:
@@ -245,7 +224,7 @@ def _all_early(
     """
     (v,) = eqn.outvars
     return v not in outputs and all(
-        id(e) in chained or _level(level, e.outvars) == INPUT for e in users[v]
+        id(e) in chained or highest(level, e.outvars) == INPUT for e in users[v]
     )
 
 
@@ -254,11 +233,6 @@ def _is_floating(a: Any) -> bool:
 
 
 def _of_level(
-    wanted: int, level: dict[Atom, int], eqns: list[JaxprEqn], outputs: list[Atom]
+    wanted: int, level: Levels, eqns: list[JaxprEqn], outputs: Sequence[Atom]
 ) -> list[Any]:
-    inputs = [v for e in eqns for v in e.invars] + list(outputs)
-    return [v for v in dict.fromkeys(_variables(inputs)) if level[v] == wanted]
-
-
-def _variables(atoms: Iterable[Atom]) -> list[Any]:
-    return [v for v in atoms if not isinstance(v, core.Literal)]
+    return [v for v in read_by(eqns, outputs) if level[v] == wanted]

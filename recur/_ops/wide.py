@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from recur.types import DTypeLike
+from recur.types import Array, DTypeLike
 
 
 def wide(*dtypes: DTypeLike) -> DTypeLike:
@@ -16,3 +16,13 @@ def wide(*dtypes: DTypeLike) -> DTypeLike:
     # NumPy values may be float64 where JAX holds float32 only.
     held = [jax.dtypes.canonicalize_dtype(dtype) for dtype in dtypes]
     return jnp.float64 if jnp.dtype(jnp.float64) in held else jnp.float32
+
+
+def widened(a: Array) -> Array:
+    """Casts to float32, or wider.
+
+    Example:
+      >>> widened(jnp.ones(2, jnp.bfloat16)).dtype
+      dtype('float32')
+    """
+    return jnp.asarray(a, wide(a.dtype))

@@ -5,6 +5,7 @@ from typing import Any
 
 from recur._roll.chunked.roller import chunked
 from recur._roll.composed import composed
+from recur._roll.linear.roller import associative
 from recur._roll.notes import take_note
 from recur._roll.plain_scan import plain_scan
 from recur._roll.roller import Ready, Roll, Roller
@@ -13,6 +14,7 @@ from recur.types import Implementation
 ROLLERS: dict[str, Roller] = {
     "composed": composed,
     "chunked": chunked,
+    "associative": associative,
     "scan": plain_scan,
 }
 AUTO = ["composed", "chunked", "scan"]

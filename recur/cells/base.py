@@ -109,9 +109,14 @@ def init_weights(
 
 
 def zero_carry(
-    where: str, hidden_size: int, batch_shape: tuple[int, ...], dtype: DTypeLike
+    where: str,
+    hidden_size: int,
+    batch_shape: tuple[int, ...],
+    dtype: DTypeLike,
+    *,
+    shape: tuple[int, ...] | None = None,
 ) -> Array:
-    """Makes zeros ``[*batch_shape, H]``.
+    """Makes zeros ``[*batch_shape, H]``, or of another ``shape`` in the place of ``H``.
 
     Example:
       >>> zero_carry("doc", 5, (2,), jnp.float32).shape
@@ -120,8 +125,9 @@ def zero_carry(
     checks.check_size(where, "hidden_size", hidden_size)
     checks.check_batch_shape(where, batch_shape)
     checks.check_floating(where, "dtype", dtype)
-    capacity.check_array(where, (*batch_shape, hidden_size), dtype)
-    return jnp.zeros((*batch_shape, hidden_size), dtype)
+    whole = (*batch_shape, *((hidden_size,) if shape is None else shape))
+    capacity.check_array(where, whole, dtype)
+    return jnp.zeros(whole, dtype)
 
 
 def check_fit(
@@ -148,7 +154,8 @@ def check_fit(
     input_size, output_size = params.w_ih.shape[0], params.w_hh.shape[0]
     fused = gates * (hidden_size or output_size)
     fields = {"w_ih": (input_size, fused), "w_hh": (output_size, fused), "b": (fused,)}
-    sizes = {"input_size": input_size, "carry_size": output_size}
+    shapes = dict.fromkeys(carry, (output_size,))
+    sizes = {"input_size": input_size, "carry_shapes": shapes}
     check_shapes(where, params, carry, x, fields, **sizes)
     for name, n in (vectors or {}).items():
         shape, value = (n * (hidden_size or output_size),), getattr(params, name)
@@ -163,20 +170,23 @@ def check_shapes(
     shapes: Mapping[str, tuple[int, ...]],
     *,
     input_size: int,
-    carry_size: int,
+    carry_shapes: Mapping[str, tuple[int, ...]],
 ) -> None:
     """Refuses arrays of a carry, an input and fields of params of other shapes.
 
+    ``carry_shapes`` are without the batch axes.
+
     Example:
-      >>> sizes = {"input_size": 3, "carry_size": 5}
+      >>> sizes = {"input_size": 3, "carry_shapes": {"carry": (5,)}}
       >>> check_shapes("doc", None, {"carry": jnp.zeros(4)}, jnp.zeros(3), {}, **sizes)
       Traceback (most recent call last):
       ValueError: doc: carry is float32[4]; expected the shape (5,), ...
     """
     for name, value in carry.items():
         checks.check_array(where, name, value)
-    checks.check_leading_axes(where, x, next(iter(carry.values())), input_size)
+    name, first = next(iter(carry.items()))
+    checks.check_leading_axes(where, x, first, input_size, len(carry_shapes[name]))
     for name, shape in shapes.items():
         checks.check_shape(where, f"params.{name}", getattr(params, name), shape)
     for name, value in carry.items():
-        checks.check_shape(where, name, value, (*x.shape[:-1], carry_size))
+        checks.check_shape(where, name, value, (*x.shape[:-1], *carry_shapes[name]))

@@ -26,10 +26,12 @@ class GatedCell(Specification, Generic[Params, Carry]):
     A subclass declares ``params_type``, a named tuple; ``shapes``, the axes of each of
     its fields, such as ``"I 4H"``, with the input size ``I`` and the hidden size ``H``;
     and ``carry_type``, a named tuple of values ``[..., H]``, unless its carry is one
-    such value by itself. It overrides :meth:`equations`, and that is all.
+    such value by itself. It overrides :meth:`equations`, and that is all. Values of
+    other axes are told by :meth:`carry_axes`.
 
     ``I ...`` are drawn by ``kernel_init`` and ``H ...`` by ``recurrent_init``, gate by
-    gate; single axes by ``bias_init``, but for those that ``constants`` fills.
+    gate; single axes by ``bias_init``, but for those that ``constants`` fills and
+    what :meth:`initial` draws otherwise. Further letters are what ``sizes`` adds.
 
     Args:
       hidden_size: ``H``.
@@ -63,6 +65,19 @@ class GatedCell(Specification, Generic[Params, Carry]):
         """Makes what is added to the bias that is drawn as ``b``."""
         return 0.0
 
+    def carry_axes(self) -> Any:
+        """Gives the axes of each value of the carry, which has the same structure."""
+        kind = self.carry_type
+        return "H" if kind is None else kind(*["H"] * len(kind._fields))
+
+    def sizes(self) -> dict[str, int]:
+        """The sizes that the letters of ``shapes`` stand for, but for ``I``."""
+        return {"H": self.hidden_size}
+
+    def initial(self, name: str, key: Array, shape: tuple[int, ...]) -> Array | None:
+        """Draws one of the params in a way of its own, or ``None`` for the usual."""
+        return None
+
     def product(self, x: Array, w: Array) -> Array:
         """Multiplies ``x @ w`` with operands in ``compute_dtype``."""
         return matmul(x, w, self.compute_dtype)
@@ -83,12 +98,14 @@ class GatedCell(Specification, Generic[Params, Carry]):
         self, batch_shape: tuple[int, ...] = (), *, params: Params | None = None
     ) -> Carry:
         """Makes the zero carry, with leading axes such as ``(32,)``."""
-        where, kind = f"{type(self).__name__}.init_carry", self.carry_type
+        where = f"{type(self).__name__}.init_carry"
+        input_size = self._input_size(where, params)
         zeros = (where, self.hidden_size, batch_shape, self.dtype)
-        # Each its own buffer: a carry is often donated.
-        fields = ["h"] if kind is None else kind._fields
-        values: Any = {name: zero_carry(*zeros) for name in fields}
-        return values["h"] if kind is None else kind(**values)
+
+        def one(axes: str) -> Array:  # Each its own buffer: a carry is often donated.
+            return zero_carry(*zeros, shape=self._shape(axes, input_size))
+
+        return jax.tree.map(one, self.carry_axes())
 
     def step(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, Array]:
         """Advances by one step; the new carry is in the dtypes of the old."""
@@ -99,12 +116,14 @@ class GatedCell(Specification, Generic[Params, Carry]):
         return _in_dtypes_of(carry, new, y)
 
     def _draw(self, name: str, key: Array, input_size: int) -> Array:
-        *rows, (gates, _) = _axes(self.shapes[name])
+        whole = self._shape(self.shapes[name], input_size)
         if name in self.constants:
-            shape = (gates * self.hidden_size,)
-            return jnp.full(shape, self.constants[name], self.dtype)
-        size = {"I": input_size, "H": self.hidden_size}
-        shape = (*(n * size[axis] for n, axis in rows), self.hidden_size)
+            return jnp.full(whole, self.constants[name], self.dtype)
+        drawn = self.initial(name, key, whole)
+        if drawn is not None:
+            return drawn
+        *rows, (gates, _) = _axes(self.shapes[name])
+        shape = (*whole[:-1], whole[-1] // gates)
         by_rows = {"I": self.kernel_init, "H": self.recurrent_init}
         initializer = by_rows[rows[0][1]] if rows else self.bias_init
         return init_gates(initializer, key, shape, gates, self.dtype)
@@ -113,23 +132,42 @@ class GatedCell(Specification, Generic[Params, Carry]):
         name, kind = type(self).__name__, self.carry_type
         where, made = f"{name}.step", f"{name}(...).init"
         checks.check_type(where, "params", params, self.params_type, made)
-        values: Any = {"carry": carry}
         if kind is not None:
             checks.check_type(where, "carry", carry, kind, f"{made}_carry")
-            values = {f"carry.{n}": getattr(carry, n) for n in kind._fields}
-        reads_x = next(n for n, axes in self.shapes.items() if axes.startswith("I"))
-        size = {"I": getattr(params, reads_x).shape[0], "H": self.hidden_size}
-        shapes = {
-            field: tuple(n * size[axis] for n, axis in _axes(axes))
-            for field, axes in self.shapes.items()
-        }
-        sizes = {"input_size": size["I"], "carry_size": size["H"]}
+        input_size = self._input_size(where, params)
+        shapes = {n: self._shape(axes, input_size) for n, axes in self.shapes.items()}
+        values: dict[str, Array] = {}
+        of_carry: dict[str, tuple[int, ...]] = {}
+        axes, leaves = self.carry_axes(), jax.tree.leaves_with_path(carry)
+        if jax.tree.structure(axes) != jax.tree.structure(carry):
+            leaves: Any = [((), carry)]  # Which is no array.
+        for (path, value), text in zip(leaves, jax.tree.leaves(axes), strict=False):
+            called = f"carry{jax.tree_util.keystr(path)}"
+            values[called], of_carry[called] = value, self._shape(text, input_size)
+        sizes: Any = {"input_size": input_size, "carry_shapes": of_carry}
         check_shapes(where, params, values, x, shapes, **sizes)
+
+    def _input_size(self, where: str, params: Params | None) -> int | None:
+        """Reads it off the params; needed for a carry that holds inputs."""
+        if params is None:
+            if any("I" in axes for axes in jax.tree.leaves(self.carry_axes())):
+                raise TypeError(
+                    f"{where}: params is None; expected those of the cell, as its "
+                    "carry holds inputs. Write init_carry(batch_shape, params=params)."
+                )
+            return None
+        name = next(n for n, axes in self.shapes.items() if _axes(axes)[0][1] == "I")
+        (times, _), *_ = _axes(self.shapes[name])
+        return getattr(params, name).shape[0] // times
+
+    def _shape(self, text: str, input_size: int | None) -> tuple[int, ...]:
+        size = {"I": input_size or 0, **self.sizes()}
+        return tuple(n * size[axis] for n, axis in _axes(text))
 
 
 def _axes(text: str) -> list[tuple[int, str]]:
     """Reads ``"I 4H"`` as ``[(1, "I"), (4, "H")]``."""
-    found = re.findall(r"(\d*)([IH])", text)
+    found = re.findall(r"(\d*)([A-Z])", text)
     return [(int(n or 1), axis) for n, axis in found]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 
 from recur._jaxpr.interpret import shape_of
+from recur._jaxpr.linear_step import LinearStep, linear_step
 from recur._jaxpr.partition import Product, StepPartition, partition_step
 from recur._roll.chunked.emitted import EmittedRule
 from recur._roll.chunked.rule import StepRule
@@ -41,7 +42,7 @@ def register_rule(owner: Any, rule: Callable[..., StepRule | None]) -> None:
     _RULES[owner] = rule
 
 
-def resolve_rule(roll: Roll, *, where_it_pays: bool) -> StepRule | str:
+def resolve_rule(roll: Roll, *, where_it_pays: bool) -> StepRule | LinearStep | str:
     """Takes a step apart as its author says, or as its equations allow.
 
     Args:
@@ -49,15 +50,19 @@ def resolve_rule(roll: Roll, *, where_it_pays: bool) -> StepRule | str:
       where_it_pays: Whether not to do what is possible but slower.
 
     Returns:
-      The rule, or the reason why there is none.
+      The rule, or a step that is linear in its carry and needs none, or the reason why
+      there is neither.
     """
     own = None if roll.series else _own(roll.step, roll.params, roll.carry)
     if own is not None:  # Refuses what does not fit.
         jax.eval_shape(roll.whole, roll.params, roll.carry, roll.x)
         return own
+    linear = linear_step(roll.traced, roll.params, roll.carry, roll.x)
+    if isinstance(linear, LinearStep):
+        return linear
     found = partition_step(roll.traced, roll.params, roll.carry, roll.x)
     if isinstance(found, str):
-        return found
+        return f"{found}; {linear}" if linear not in found else found
     if where_it_pays and not _pays(found):
         return "of so many rows the plain scan is faster"
     return TracedRule(found)

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from recur._jaxpr.linear_step import LinearStep
 from recur._roll.chunked.resolve import resolve_rule
 from recur._roll.chunked.rule import StepRule
 from recur._roll.chunked.scan import chunked_roll
 from recur._roll.chunked.traced_rule import TracedRule
 from recur._roll.chunked.ways import ways_of
 from recur._roll.flags import Flags
+from recur._roll.linear.roller import linear
 from recur._roll.roller import Ready, Roll
 from recur.types import PyTree
 
@@ -20,6 +22,8 @@ def chunked(roll: Roll, *, where_it_pays: bool) -> Ready | str:
     rule = resolve_rule(roll, where_it_pays=where_it_pays)
     if isinstance(rule, str):
         return rule
+    if isinstance(rule, LinearStep):
+        return linear(roll, rule, parallel=None if where_it_pays else False)
 
     def segment(
         carry: PyTree, inputs: tuple[PyTree, Flags], *, length: int

@@ -30,6 +30,9 @@ class Tuning:
       recompute_last_output: Whether rules that ask for it compute a last output twice.
       join_rows: Rows from which an LSTM multiplies ``[x, h]`` in one product.
       scan_unroll: Steps in one iteration of a loop.
+      linear_entries: Entries made at once of the inputs of a linear step.
+      parallel_steps: Steps at once from which a linear recurrence is an associative
+        scan.
     """
 
     chunk_rows: int | None
@@ -41,6 +44,8 @@ class Tuning:
     recompute_last_output: bool
     join_rows: float
     scan_unroll: int
+    linear_entries: int
+    parallel_steps: float
 
 
 CPU = Tuning(
@@ -54,6 +59,8 @@ CPU = Tuning(
     recompute_last_output=True,
     join_rows=128,
     scan_unroll=1,
+    linear_entries=2**20,
+    parallel_steps=math.inf,
 )
 """Measured on two cores, see ``benchmarks/NOTES.md``."""
 
@@ -67,6 +74,8 @@ OTHER = Tuning(
     recompute_last_output=False,
     join_rows=math.inf,
     scan_unroll=8,
+    linear_entries=2**24,
+    parallel_steps=2**8,
 )
 """Nothing was timed: the fewest kernels, copies and loops in what XLA makes for an H100
 within 1.3 times the memory of the plain scan, see ``benchmarks/NOTES.md``."""

@@ -1,0 +1,252 @@
+r"""A step whose carry is affine in itself, entry by entry: found by its equations.
+
+.. math::
+    s_{t,i} = \sum_j a_{t,ij} \odot s_{t-1,j} + b_{t,i}
+
+A leaf may need leaves that are found without it: a window of past inputs is known for
+all steps before the gates that read it. So there are stages, one after the other, and
+what the step puts out comes last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr, JaxprEqn
+
+from recur._jaxpr.affine import (
+    Affine,
+    NotAffineError,
+    follow,
+    leaf_of_carry,
+    widest,
+)
+from recur._jaxpr.interpret import Atom, Values, inlined, read, shape_of
+from recur._jaxpr.levels import (
+    CARRY,
+    INPUT,
+    PARAMS,
+    Levels,
+    highest,
+    levels,
+    needed,
+    read_by,
+    split_invars,
+)
+from recur._jaxpr.separable import is_separable
+from recur.types import Array, PyTree, Step
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """Leaves of the carry that depend on one another.
+
+    Args:
+      leaves: Their numbers.
+      reads: What their coefficients are made of.
+      coefficients: Makes these, flat: factors, shifts, and what a value is at least.
+      pairs: The factors, as ``(leaf, leaf of the step before)``.
+      constant: For each coefficient, whether it is the same for all steps.
+      bounded: Whether the leaf is a ``max`` of the affine value and of another.
+    """
+
+    leaves: tuple[int, ...]
+    reads: Sequence[Atom]
+    coefficients: ClosedJaxpr
+    pairs: tuple[tuple[int, int], ...]
+    constant: tuple[bool, ...]
+    bounded: bool
+
+
+@dataclass(frozen=True, eq=False)
+class LinearStep:
+    """The equations of a linear step, in the order in which they are run."""
+
+    of_params: list[JaxprEqn]
+    of_input: list[JaxprEqn]
+    stages: list[Stage]
+    of_outputs: list[JaxprEqn]
+    fixed: Sequence[Atom]  # what the others need of params
+    offered: Sequence[Atom]  # what the stages and outputs need of the input
+    consts: Values
+    params: Sequence[Atom]
+    carry: Sequence[Atom]
+    x: Sequence[Atom]
+    news: Sequence[Atom]  # the carry that the step gives
+    outputs: Sequence[Atom]
+    structure: Any  # of (carry, y)
+
+
+def linear_step(
+    step: Step, params: PyTree, carry: PyTree, x: PyTree
+) -> LinearStep | str:
+    """Sorts a step whose carry is affine in itself, or says what stands in the way.
+
+    Example:
+      >>> step = lambda w, h, x: (jnp.tanh(x) * h + x @ w,) * 2
+      >>> w, h = jnp.ones((2, 2)), jnp.ones((1, 2))
+      >>> [stage.pairs for stage in linear_step(step, w, h, h).stages]
+      [((0, 0),)]
+      >>> linear_step(lambda w, h, x: (jnp.tanh(h + x), h), w, h, h)
+      'carry: `tanh` is not affine in the carry'
+    """
+    closed, shapes = inlined(step, params, carry, x)
+    if not is_separable(closed):
+        return "it has an operation that many steps may not do at once"
+    jaxpr = closed.jaxpr
+    groups = split_invars(jaxpr.invars, params, carry)
+    if not groups[CARRY]:
+        return "it has no carry"
+    eqns = needed(jaxpr.eqns, jaxpr.outvars)
+    level = levels(eqns, jaxpr.constvars, groups)
+    moving = [e for e in eqns if highest(level, e.outvars) == CARRY]
+    news = jaxpr.outvars[: len(groups[CARRY])]
+    try:
+        stages = _stages(carry, groups[CARRY], news, moving, level)
+    except NotAffineError as error:
+        return str(error)
+    given = [*groups[CARRY], *news]
+    of_outputs = needed(moving, jaxpr.outvars[len(news) :], given)
+    reads = [v for stage in stages for v in stage.reads]
+    rest = read_by(of_outputs, [*reads, *jaxpr.outvars])
+    offered = [v for v in rest if level[v] == INPUT]
+    of_input = [e for e in eqns if highest(level, e.outvars) == INPUT]
+    fixed = [v for v in read_by(of_input, rest) if level[v] == PARAMS]
+    return LinearStep(
+        of_params=[e for e in eqns if highest(level, e.outvars) == PARAMS],
+        of_input=of_input,
+        stages=stages,
+        of_outputs=of_outputs,
+        fixed=fixed,
+        offered=offered,
+        consts=dict(zip(jaxpr.constvars, closed.consts, strict=True)),
+        params=groups[PARAMS],
+        carry=groups[CARRY],
+        x=groups[INPUT],
+        news=news,
+        outputs=jaxpr.outvars[len(news) :],
+        structure=jax.tree.structure(shapes),
+    )
+
+
+def _stages(
+    carry: PyTree,
+    olds: Sequence[Atom],
+    news: Sequence[Atom],
+    moving: list[JaxprEqn],
+    level: Levels,
+) -> list[Stage]:
+    names = [
+        f"carry{jax.tree_util.keystr(p)}" for p, _ in jax.tree.leaves_with_path(carry)
+    ]
+    stages: list[Stage] = []
+    for leaves in _in_order(_needs(olds, news, moving)):
+        done = [n for stage in stages for n in stage.leaves]
+        given = [a[n] for n in done for a in (olds, news)]
+        eqns = needed(moving, [news[n] for n in leaves], given)
+        try:
+            stages.append(_stage(leaves, olds, news, eqns, level))
+        except NotAffineError as error:
+            whose = " and ".join(names[n] for n in leaves)
+            raise NotAffineError(f"{whose}: {error}") from None
+    return stages
+
+
+def _needs(
+    olds: Sequence[Atom], news: Sequence[Atom], moving: list[JaxprEqn]
+) -> np.ndarray:
+    """Which leaf of the carry needs which of the step before, however indirectly."""
+    found = np.zeros((len(olds), len(olds)), bool)
+    for n, new in enumerate(news):
+        seen = set(read_by(needed(moving, [new]), [new]))
+        found[n] = [old in seen for old in olds]
+    for k in range(len(olds)):
+        found |= found[:, [k]] & found[[k]]
+    return found
+
+
+def _in_order(needs: np.ndarray) -> list[tuple[int, ...]]:
+    """Groups leaves that need one another, each group after those that it needs."""
+    left, groups = list(range(len(needs))), []
+    while left:
+        # One that needs the fewest needs none that is left, but those that need it.
+        n = min(left, key=lambda n: needs[n, left].sum())
+        group = tuple(m for m in left if m == n or (needs[n, m] and needs[m, n]))
+        groups.append(group)
+        left = [m for m in left if m not in group]
+    return groups
+
+
+def _stage(
+    leaves: tuple[int, ...],
+    olds: Sequence[Atom],
+    news: Sequence[Atom],
+    eqns: list[JaxprEqn],
+    level: Levels,
+) -> Stage:
+    own = [olds[n] for n in leaves]
+    like: Any = own[0].aval
+    dtype = like.dtype
+    _check_alike(own)
+    reads = [v for v in read_by(eqns, [news[n] for n in leaves]) if v not in own]
+    made = {v for e in eqns for v in e.outvars}
+    reads = [v for v in reads if v not in made]
+    found: dict[str, Any] = {}
+
+    def coefficients(*values: Any) -> list[Any]:
+        known = dict(zip(reads, values, strict=True))
+        leaves_now = zip(leaves, own, strict=True)
+        known |= {v: leaf_of_carry(n, shape_of(v), dtype) for n, v in leaves_now}
+        follow(eqns, known)
+        pairs, flat = _flat([read(known, news[n]) for n in leaves], leaves, like)
+        found["pairs"], found["bounded"] = pairs, len(flat) > len(pairs) + len(leaves)
+        return flat
+
+    closed = jax.make_jaxpr(coefficients)(*(v.aval for v in reads))
+    still = {
+        v for v, a in zip(closed.jaxpr.invars, reads, strict=True) if level[a] == PARAMS
+    }
+    groups = {
+        PARAMS: list(still),
+        INPUT: [v for v in closed.jaxpr.invars if v not in still],
+    }
+    inner = levels(closed.jaxpr.eqns, closed.jaxpr.constvars, groups)
+    constant = tuple(highest(inner, [v]) == PARAMS for v in closed.jaxpr.outvars)
+    return Stage(leaves, reads, closed, found["pairs"], constant, found["bounded"])
+
+
+def _check_alike(own: Sequence[Any]) -> None:
+    if len({(v.aval.shape, v.aval.dtype) for v in own}) > 1:
+        raise NotAffineError("they are of different shapes and depend on one another")
+
+
+def _flat(
+    values: list[Any], leaves: tuple[int, ...], like: Any
+) -> tuple[tuple[tuple[int, int], ...], list[Any]]:
+    """Lists the factors that there are, the shifts, and what the value is at least."""
+    factors: dict[tuple[int, int], Any] = {}
+    shifts, least = [], []
+    dtype = widest([like, *(a for a in values if isinstance(a, Affine))])
+
+    def cast(a: Any) -> Array:
+        return jnp.broadcast_to(jax.lax.convert_element_type(a, dtype), like.shape)
+
+    for n, value in zip(leaves, values, strict=True):
+        if not isinstance(value, Affine):
+            shifts.append(cast(value))
+            continue
+        own = np.arange(value.entries.size).reshape(value.shape)
+        if np.any((value.entries != own) & (value.entries >= 0)):
+            raise NotAffineError("its entries change places")
+        factors |= {
+            (n, m): cast(1 if f is None else f) for m, f in value.factors.items()
+        }
+        shifts.append(cast(0 if value.shift is None else value.shift))
+        if value.least is not None:
+            least.append(cast(value.least))
+    if least and len(leaves) > 1:
+        raise NotAffineError("`max` is not affine in the carry")
+    return tuple(factors), [*factors.values(), *shifts, *least]

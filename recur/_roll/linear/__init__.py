@@ -1,0 +1,1 @@
+"""Rolls of steps whose carry is affine in itself, entry by entry."""

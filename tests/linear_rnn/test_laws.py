@@ -1,0 +1,111 @@
+"""What holds for every linear cell besides the contract of all cells."""
+
+import zlib
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import recur
+from recur import linear_rnn
+from recur.linear_rnn.base import LinearCell
+from tests.linear_cases import LINEAR, PARAMS, STILL
+from tests.support.draw import assert_close, random_like
+from tests.support.tune import tune
+
+SIZE, B, T = 3, 2, 5
+pytestmark = pytest.mark.usefixtures("x64")
+
+
+@pytest.fixture(params=LINEAR)
+def name(request):
+    return request.param
+
+
+def data(name):
+    cell, _ = LINEAR[name]
+    params = jax.eval_shape(lambda key: cell.init(key, SIZE), jax.random.key(0))
+    carry = jax.eval_shape(lambda p: cell.init_carry((B,), params=p), params)
+    xs = jax.ShapeDtypeStruct((T, B, SIZE), "float64")
+    double = lambda a: jax.ShapeDtypeStruct(a.shape, "float64")
+    trees = jax.tree.map(double, (params, carry)), xs
+    (params, carry), xs = random_like(zlib.crc32(name.encode()), trees)
+    return cell, params, carry, xs
+
+
+def test_is_rolled_as_what_it_is(name):
+    cell, params, carry, xs = data(name)
+    (note,) = recur.explain(cell, params, carry, xs).rolls
+    assert (note.roller, note.form) == ("chunked", "a linear recurrence"), note
+
+
+def test_its_params_are_drawn_as_what_they_are(name):
+    cell, *_ = LINEAR[name]
+    params = cell.init(jax.random.key(0), SIZE)
+    assert type(params) is PARAMS[type(cell)]
+    assert jax.tree.all(jax.tree.map(lambda a: bool(jnp.isfinite(a).all()), params))
+
+
+class Leaky(LinearCell):
+    """A cell by its elements and what is read of it."""
+
+    params_type = linear_rnn.EMAParams
+    shapes: ClassVar = {"w_ih": "I H", "b": "H", "retention": "H"}
+
+    def elements(self, params, x):
+        return jax.nn.sigmoid(params.retention), self.product(x, params.w_ih)
+
+    def read(self, params, carry, x):
+        return jnp.tanh(carry)
+
+
+def test_a_cell_is_its_elements_and_what_is_read_of_it():
+    cell, x = Leaky(4), random_like(0, jnp.zeros((B, SIZE)))
+    params, h = cell.init(jax.random.key(0), SIZE), random_like(1, jnp.zeros((B, 4)))
+    carry, y = cell.step(params, h, x)
+    assert_close(carry, 0.5 * h + x @ params.w_ih)
+    assert_close(y, jnp.tanh(carry))
+
+
+@pytest.mark.slow
+def test_in_parallel_with_flags_it_is_the_same(name, monkeypatch):
+    cell, params, carry, xs = data(name)
+    tune(monkeypatch, linear_entries=1)
+    flags = {
+        "reset": jnp.arange(T * B).reshape(T, B) % 3 == 1,
+        "seq_lengths": jnp.array([T, 2]),
+        "reset_carry": jax.tree.map(lambda a: 0.5 * a, carry),
+    }
+
+    def loss(args, way):
+        out = recur.unroll(cell, *args, xs, implementation=way, **flags)
+        return sum(jnp.sum(jnp.sin(a)) for a in jax.tree.leaves(out)), out
+
+    slopes = jax.jit(jax.value_and_grad(loss, has_aux=True), static_argnums=1)
+    expected, *found = (
+        slopes((params, carry), way) for way in ("scan", "chunked", "associative")
+    )
+    for other in found:
+        assert_close(other, expected)
+
+
+def test_with_all_params_zero_it_is_what_the_paper_says(name):
+    cell, params, carry, xs = data(name)
+    params = jax.tree.map(jnp.zeros_like, params)
+    found = cell.step(params, carry, xs[0])
+    assert_close(found, STILL[name](jax.tree.map(np.asarray, carry), np.asarray(xs[0])))
+
+
+def test_what_is_put_into_its_carry_is_carried_on_linearly(name):
+    cell, params, carry, xs = data(name)
+
+    def last(carry):
+        return recur.unroll(cell, params, carry, xs, implementation="scan")[0]
+
+    along = random_like(1, carry)
+    moved = lambda s: jax.tree.map(lambda a, d: a + s * d, carry, along)
+    zero, one, two = (last(moved(s)) for s in (0.0, 1.0, -2.0))
+    by = lambda s, end: jax.tree.map(lambda a, b: (a - b) / s, end, zero)
+    assert_close(by(1.0, one), by(-2.0, two))
