@@ -62,7 +62,7 @@ class Leaky(LinearCell):
 
 
 def test_a_cell_is_its_elements_and_what_is_read_of_it():
-    cell, x = Leaky(4), random_like(0, jnp.zeros((B, SIZE)))
+    cell, x = Leaky(4, dtype="float64"), random_like(0, jnp.zeros((B, SIZE)))
     params, h = cell.init(jax.random.key(0), SIZE), random_like(1, jnp.zeros((B, 4)))
     carry, y = cell.step(params, h, x)
     assert_close(carry, 0.5 * h + x @ params.w_ih)
