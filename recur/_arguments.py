@@ -4,7 +4,9 @@ What JAX would say of them names its own internals, or nothing at all.
 """
 
 import math
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +15,38 @@ import numpy as np
 from recur import _checks as checks
 from recur.types import PyTree
 
+Made = TypeVar("Made", bound=type)
+
 NUMBERS = (bool, int, float, complex)
+
+
+def checks_first(check: Callable[..., None]) -> Callable[[Made], Made]:
+    """Has the arguments that make an instance checked before Python looks at them.
+
+    Python says of those that a constructor does not take how many there were, and not
+    what to write.
+
+    Example:
+      >>> @checks_first(lambda *sizes: check_number("Sizes", "sizes", sizes[-1]))
+      ... class Sizes:
+      ...     def __init__(self, size): self.size = size
+      >>> Sizes(3, None)
+      Traceback (most recent call last):
+      TypeError: Sizes: sizes is None; expected a finite number.
+    """
+
+    def checked(made: Made) -> Made:
+        make: Any = made.__init__
+
+        @wraps(make)
+        def init(self: Any, *args: Any, **given: Any) -> None:
+            check(*args, **given)
+            make(self, *args, **given)
+
+        made.__init__ = init
+        return made
+
+    return checked
 
 
 def check_bools(where: str, **choices: Any) -> None:

@@ -18,6 +18,7 @@ import pytest
 import recur
 from recur import GRU, LSTM
 from recur import _arguments as arguments
+from recur.attention import AttentionPool
 from recur.decoding import beam_search, sample
 from recur.diagnostics import (
     carry_gradients,
@@ -338,3 +339,61 @@ def test_the_likely_cause_comes_first():
         recur.unroll(
             lambda p, s, x: (s, s), None, CARRY, (XS, keys), seq_lengths=[5, 2]
         )
+
+
+BATCH_FIRST = jnp.ones((3, 7, 3))
+LENGTHS = {"above": jnp.array([2, 7, 4]), "within": jnp.array([2, 3, 1])}
+
+
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
+@pytest.mark.parametrize("name", ["unroll", "static_unroll", "mean_output"])
+def test_time_major_forgotten_is_the_first_cause_named(name, lengths):
+    called = "ys" if name == "mean_output" else "xs"
+    given = TABLE[name][1] | {called: BATCH_FIRST, "seq_lengths": lengths}
+    given |= {} if called == "ys" else {"carry": None}
+    match = rf"{name}: .* If {called} is batch first, say time_major=False; else"
+    with pytest.raises(ValueError, match=match):
+        TABLE[name][0](**given)
+    turned = {called: BATCH_FIRST.swapaxes(0, 1), "time_major": False}
+    with pytest.raises(ValueError, match="is time first, say time_major=True; else"):
+        TABLE[name][0](**given | turned)
+
+
+def test_time_major_is_not_named_where_it_would_not_help():
+    for lengths in ([2, 9], [-1, 2]):
+        with pytest.raises(ValueError, match=r"number of steps of xs\. Clip them"):
+            recur.unroll(CELL, PARAMS, CARRY, XS, seq_lengths=lengths)
+    with pytest.raises(ValueError, match=r"Give seq_lengths the batch axes of ys\.$"):
+        recur.max_output(XS, seq_lengths=[2, 3, 1])
+    with pytest.raises(ValueError, match=r"as ys has\. Lay it out as ys\."):
+        recur.last_output(XS, mask=jnp.ones((4, 2), bool))
+
+
+def test_several_cells_are_told_to_come_as_one_tuple():
+    with pytest.raises(TypeError, match=r"there are 2 .* Write Stack\(\(a, b\)\)"):
+        recur.Stack(CELL, CELL)
+    assert recur.Stack(cells=[CELL]) == recur.Stack((CELL,))
+
+
+@pytest.mark.parametrize("inputs", [XS, XS.shape], ids=["xs", "shape"])
+@pytest.mark.parametrize(
+    "made",
+    [
+        CELL,
+        recur.LayerNormGRU(4),
+        recur.Residual(CELL),
+        recur.Highway(CELL),
+        AttentionPool(4),
+    ],
+    ids=lambda made: type(made).__name__,
+)
+def test_inputs_in_the_place_of_their_size(made, inputs):
+    with pytest.raises(TypeError, match=r"input_size is .* write xs\.shape\[-1\]"):
+        made.init(KEY, inputs)
+
+
+def test_tokens_are_told_to_be_looked_up():
+    with pytest.raises(TypeError, match=r"Give tokens as vectors, table\[tokens\]"):
+        recur.unroll(CELL, PARAMS, None, jnp.ones((5, 2), jnp.int32))
+    with pytest.raises(TypeError, match=r"numbers\. Convert it with carry\.astype"):
+        CELL.step(PARAMS, jnp.ones((2, 4), jnp.int32), XS[0])

@@ -148,38 +148,5 @@ def batch_of(where: str, xs: Any, *, time_major: bool) -> tuple[int, ...]:
     return xs.shape[1:-1] if time_major else xs.shape[:-2]
 
 
-def check_cell(where: str, cell: Any, *members: str) -> None:
-    """Refuses what is no cell, and Flax's own, which look like one.
-
-    Example:
-      >>> check_cell("doc", LSTM(4), "init", "init_carry", "step")
-    """
-    missing = [name for name in members if not callable(getattr(cell, name, None))]
-    if missing:
-        raise TypeError(
-            f"{where}: cell is {checks.describe(cell)} without {missing[0]}; expected "
-            f"an object with {', '.join(members)}. Pass a cell such as recur.LSTM(64); "
-            "layers without a step go into RNN, Flax's own cells into Flax's RNN."
-        )
-    if isinstance(cell, type):
-        raise TypeError(
-            f"{where}: cell is the class {cell.__name__}; expected a cell made of it, "
-            "with its sizes, such as recur.LSTM(64)."
-        )
-
-
-def check_order(where: str, keep_order: bool | None) -> None:
-    """Refuses to give a reversed roll's outputs in the order they were computed.
-
-    Example:
-      >>> check_order("doc", None)
-    """
-    if keep_order is False:
-        raise ValueError(
-            f"{where}: keep_order is False; expected True or nothing, as ys stays in "
-            "the order of xs. Flip it with jnp.flip where it must not."
-        )
-
-
 def _to_front(a: Any, axis: int) -> Any:
     return jnp.moveaxis(a, axis, 0) if getattr(a, "ndim", 0) > axis else a

@@ -4,12 +4,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
 
 from recur import _arguments as arguments
 from recur import _checks as checks
+from recur._roll.lengths import check_lengths
 from recur._roll.time_axis import num_steps as steps_of
+from recur._roll.time_axis import or_exchange
 from recur.types import Array, PyTree
 
 
@@ -53,10 +53,12 @@ def make_flags(
     given = {"mask": mask, "reset": reset}
     given = {name: a for name, a in given.items() if a is not None}
     rows = {
-        name: check_rows(where, name, a, num_steps, axis) for name, a in given.items()
+        name: check_rows(where, name, a, num_steps, axis, called)
+        for name, a in given.items()
     }
     if seq_lengths is not None:
-        seq_lengths = check_lengths(where, seq_lengths, num_steps)
+        laid_out: dict[str, Any] = {"called": called, "xs": xs, "axis": axis}
+        seq_lengths = check_lengths(where, seq_lengths, num_steps, **laid_out)
         rows["seq_lengths"] = seq_lengths.shape
     _check_rows(where, rows, called, xs, axis)
     _check_rows(where, rows, "carry", carry, None)
@@ -106,7 +108,7 @@ def check_flag(where: str, name: str, flag: Any) -> None:
 
 
 def check_rows(
-    where: str, name: str, flag: Any, steps: int, axis: int
+    where: str, name: str, flag: Any, steps: int, axis: int, called: str = "xs"
 ) -> tuple[int, ...]:
     """Refuses anything but booleans with a time axis; gives the batch axes.
 
@@ -119,44 +121,9 @@ def check_rows(
     if flag.ndim <= axis or flag.shape[axis] != steps:
         raise ValueError(
             f"{where}: {name} is {checks.describe(flag)}; expected {steps} steps on "
-            f"axis {axis}, as xs has. Lay it out as xs."
+            f"axis {axis}, as {called} has. Lay it out as {called}."
         )
     return flag.shape[:axis] + flag.shape[axis + 1 :]
-
-
-def check_lengths(where: str, lengths: Any, steps: int | None) -> Array:
-    """Refuses lengths that are no integers from 0 to ``steps``, if these are known.
-
-    Example:
-      >>> check_lengths("doc", [1, 3], 3).dtype
-      dtype('int32')
-    """
-    array = lengths if hasattr(lengths, "dtype") else np.asarray(lengths)
-    if not jnp.issubdtype(array.dtype, jnp.integer):
-        raise TypeError(
-            f"{where}: seq_lengths is {checks.describe(array)}; expected integers, one "
-            "a row. Write seq_lengths.astype(jnp.int32)."
-        )
-    # Under jit the values are not known; there a length below 0 acts as 0, and one
-    # above T as T.
-    # Nor does one process know those of another.
-    if _is_here(array) and array.size:
-        # By NumPy: what JAX does with a known array inside jit is not known there.
-        known = np.asarray(array)
-        low, high = int(known.min()), int(known.max())
-        if low < 0 or (isinstance(steps, int) and high > steps):
-            most = "T" if steps is None else steps
-            raise ValueError(
-                f"{where}: seq_lengths has values from {low} to {high}; expected 0 to "
-                f"{most}, the number of steps of xs. Clip them, or pad xs."
-            )
-    return jnp.asarray(array, jnp.int32)
-
-
-def _is_here(array: Any) -> bool:
-    if isinstance(array, Tracer):
-        return False
-    return getattr(array, "is_fully_addressable", True)
 
 
 def _check_rows(
@@ -175,14 +142,20 @@ def _check_rows(
         shape = shape if axis is None else shape[:axis] + shape[axis + 1 :]
         if shape[: len(batch)] != batch:
             at = name + jax.tree_util.keystr(path)
-            remedy = "hand the step what all rows share as recur.PerStep in params."
-            if shape or name == "carry":
-                remedy = f"give {flag} the batch axes of {name}, or {remedy}"
+            remedy = _remedy(flag, name, shape)
             raise ValueError(
                 f"{where}: {flag} has the batch axes {batch} and {at} is "
                 f"{checks.describe(leaf)}; expected the same, so that each row can be "
-                f"held by itself. {remedy[0].upper()}{remedy[1:]}"
+                f"held by itself. {or_exchange(remedy, name, tree, batch, axis)}"
             )
+
+
+def _remedy(flag: str, name: str, shape: tuple[int, ...]) -> str:
+    give = f"give {flag} the batch axes of {name}"
+    if name == "ys":  # Of a pooling, which takes no step.
+        return f"{give}."
+    share = "hand the step what all rows share as recur.PerStep in params."
+    return f"{give}, or {share}" if shape or name == "carry" else share
 
 
 def _within(lengths: Array, num_steps: int) -> Array:

@@ -64,6 +64,7 @@ class AttentionPool:
     def init(self, key: Array, input_size: int) -> AttentionPoolParams:
         """Draws the weights."""
         checks.check_key("AttentionPool.init", key)
+        checks.check_size("AttentionPool.init", "input_size", input_size)
         k_w, k_v = jax.random.split(key)
         w = self.kernel_init(k_w, (input_size, self.size), self.dtype)
         v = self.kernel_init(k_v, (self.size, 1), self.dtype)[:, 0]

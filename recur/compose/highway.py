@@ -66,6 +66,7 @@ class Highway(Wrapper):
 
     def init(self, key: Array, input_size: int) -> HighwayParams:
         """Draws the params of the cell and of the gate."""
+        checks.check_size("Highway.init", "input_size", input_size)
         checks.check_same_size("Highway", input_size, self.output_size)
         k_cell, k_w = jax.random.split(key)
         w = self.kernel_init(k_w, (input_size, input_size), self.dtype)

@@ -31,6 +31,7 @@ class Residual(Wrapper):
 
     def init(self, key: Array, input_size: int) -> PyTree:
         """Draws the params of the cell inside."""
+        checks.check_size("Residual.init", "input_size", input_size)
         checks.check_same_size("Residual", input_size, self.output_size)
         return self.cell.init(key, input_size)
 

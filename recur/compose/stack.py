@@ -6,6 +6,7 @@ from typing import Any, Unpack
 import jax
 
 from recur import _checks as checks
+from recur._arguments import checks_first
 from recur._roll.composed import Composed, Part
 from recur._roll.steps import check_step, needs_whole, step_of
 from recur._roll.unroll import unroll
@@ -13,6 +14,15 @@ from recur.compose.masks import Masked, Sizes, draw
 from recur.types import Array, Layer, PyTree, UnrollOptions
 
 
+def _check_one(*given: Any, **_: Any) -> None:
+    if len(given) > 1:
+        raise TypeError(
+            f"Stack: there are {len(given)} arguments; expected one, cells, a tuple "
+            "from the bottom up. Write Stack((a, b))."
+        )
+
+
+@checks_first(_check_one)
 @dataclass(frozen=True)
 class Stack(Masked, Layer, Composed):
     r"""A cell made of cells: the output of each is the input of the next.

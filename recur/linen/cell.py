@@ -5,7 +5,8 @@ from typing import Any
 import jax
 
 from recur._arguments import check_bools
-from recur._flax.rolling import check_cell, draws_masks, promoted
+from recur._flax.refusals import check_cell
+from recur._flax.rolling import draws_masks, promoted
 from recur._roll.unroll import unroll
 from recur.compose.masks import draw_masks
 from recur.linen.variables import Variables, nn

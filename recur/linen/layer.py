@@ -5,20 +5,24 @@ from typing import Any, Unpack
 
 import jax
 
-from recur._arguments import check_bools
-from recur._flax.rolling import (
-    batch_of,
-    check_cell,
-    check_order,
-    check_stateful,
-    restart,
-    roll,
-)
+from recur._arguments import check_bools, checks_first
+from recur._flax.refusals import OPTIONS, check_cell, check_options, check_order
+from recur._flax.rolling import batch_of, check_stateful, restart, roll
 from recur.linen.cell import dropout_key
 from recur.linen.variables import Axes, FrozenDict, Variables, nn
 from recur.types import Array, ModuleOptions, PyTree
 
 
+def _check_fields(*_: Any, **given: Any) -> None:
+    for name in given:
+        if name in OPTIONS:
+            raise TypeError(
+                f"linen.RNN: {name} is no attribute of the layer; expected it among "
+                f'options, or in a call. Write options={{"{name}": ...}}.'
+            )
+
+
+@checks_first(_check_fields)
 class RNN(nn.Module):
     r"""Rolls any cell over ``[*batch, T, I]``, with all that ``recur.unroll`` knows.
 
@@ -40,7 +44,7 @@ class RNN(nn.Module):
       options: Further arguments of :func:`recur.unroll`: ``{"remat": "sqrt"}``.
 
     Raises:
-      TypeError: If ``cell`` is no cell.
+      TypeError: If ``cell`` is no cell, or an argument belongs into ``options``.
 
     Example:
       >>> layer, xs = RNN(recur.LSTM(64), stateful=True), jnp.ones((2, 7, 3))
@@ -83,19 +87,30 @@ class RNN(nn.Module):
         """Rolls the cell over ``xs``.
 
         Args:
-          xs: ``[*batch, T, I]``.
-          initial_carry: Enters in place of a new or a stored carry.
+          xs: ``[*batch, T, I]``, or ``[T, *batch, I]`` if ``time_major``.
+          initial_carry: Enters in place of a new or a stored carry, laid out as the
+            one that ``return_carry`` gives.
           init_key: Not used; ``nn.Bidirectional`` hands it down.
           reset_rows: Booleans ``[*batch]``: rows that start anew at this call.
           deterministic: As the attribute, which it overrides like the next three.
-          return_carry: As the attribute.
-          time_major: As the attribute.
-          reverse: As the attribute.
+          return_carry: Whether to give ``(carry, ys)`` and not ``ys`` alone.
+          time_major: Whether time is the first axis of ``xs``, flags and ``ys``.
+          reverse: Whether to walk from the last step to the first.
           keep_order: Not to be False: ``ys`` is always in the order of ``xs``.
-          **options: ``seq_lengths``, ``mask``, ``reset``, ``remat`` and whatever else
-            :func:`recur.unroll` takes; a reset starts from the cell's own carry.
+          **options: ``seq_lengths``, integers ``[*batch]``; ``mask`` and ``reset``,
+            booleans ``[*batch, T]``; ``remat`` and whatever else :func:`recur.unroll`
+            takes. A reset starts from the cell's own carry.
+
+        Returns:
+          ``ys [*batch, T, H]``, or ``(carry, ys)``; of a :class:`recur.Bidirectional`
+          ``carry.join()`` is what each direction has at its own end.
+
+        Raises:
+          TypeError: If an option is not known.
+          ValueError: If shapes do not fit, or a length is above ``T``.
         """
         check_order("linen.RNN", keep_order)
+        check_options("linen.RNN", {**self.options, **options})
         backwards = _first(reverse, self.reverse)
         choices = {"stateful": self.stateful, "detach": self.detach}
         choices |= {"return_carry": _first(return_carry, self.return_carry)}

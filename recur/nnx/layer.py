@@ -5,14 +5,8 @@ from typing import Any, Unpack
 import jax
 
 from recur._arguments import check_bools
-from recur._flax.rolling import (
-    batch_of,
-    check_cell,
-    check_order,
-    check_stateful,
-    restart,
-    roll,
-)
+from recur._flax.refusals import check_cell, check_options, check_order
+from recur._flax.rolling import batch_of, check_stateful, restart, roll
 from recur.nnx.variables import Axes, Params, hold, is_variable, nnx, values
 from recur.types import Array, ModuleOptions, PyTree
 
@@ -47,7 +41,7 @@ class RNN(nnx.Module):
       **options: Further arguments of :func:`recur.unroll`, such as ``remat="sqrt"``.
 
     Raises:
-      TypeError: If ``cell`` is no cell.
+      TypeError: If ``cell`` is no cell, or an option is not known.
       ValueError: If ``partitioning`` names what is no part of params or carry.
 
     Example:
@@ -74,6 +68,7 @@ class RNN(nnx.Module):
         **options: Unpack[ModuleOptions],
     ) -> None:
         check_cell("nnx.RNN", cell, "init", "init_carry")
+        check_options("nnx.RNN", options, _MADE_OTHERWISE)
         choices = {"detach": detach, "return_carry": return_carry, "reverse": reverse}
         choices |= {"time_major": time_major, "deterministic": deterministic}
         check_bools("nnx.RNN", **choices)
@@ -105,19 +100,30 @@ class RNN(nnx.Module):
         """Rolls the cell over ``inputs``.
 
         Args:
-          inputs: ``[*batch, T, I]``.
-          initial_carry: Enters in place of a new or a stored carry.
+          inputs: ``[*batch, T, I]``, or ``[T, *batch, I]`` if ``time_major``.
+          initial_carry: Enters in place of a new or a stored carry, laid out as the
+            one that ``return_carry`` gives.
           rngs: An ``nnx.Rngs`` whose stream ``dropout`` draws masks in place of the
             layer's own.
           deterministic: As the attribute, which it overrides like the next three.
-          return_carry: As the attribute.
-          time_major: As the attribute.
-          reverse: As the attribute.
+          return_carry: Whether to give ``(carry, ys)`` and not ``ys`` alone.
+          time_major: Whether time is the first axis of inputs, flags and ``ys``.
+          reverse: Whether to walk from the last step to the first.
           keep_order: Not to be False: ``ys`` is always in the order of ``inputs``.
-          **options: ``seq_lengths``, ``mask``, ``reset``, ``remat`` and whatever else
-            :func:`recur.unroll` takes; a reset starts from the cell's own carry.
+          **options: ``seq_lengths``, integers ``[*batch]``; ``mask`` and ``reset``,
+            booleans ``[*batch, T]``; ``remat`` and whatever else :func:`recur.unroll`
+            takes. A reset starts from the cell's own carry.
+
+        Returns:
+          ``ys [*batch, T, H]``, or ``(carry, ys)``; of a :class:`recur.Bidirectional`
+          ``carry.join()`` is what each direction has at its own end.
+
+        Raises:
+          TypeError: If an option is not known.
+          ValueError: If shapes do not fit, or a length is above ``T``.
         """
         check_order("nnx.RNN", keep_order)
+        check_options("nnx.RNN", options)
         reverse = self.reverse if reverse is None else reverse
         stateful = self.carry is not None
         check_stateful("nnx.RNN", self.cell.cell, stateful=stateful, reverse=reverse)
@@ -166,5 +172,10 @@ class RNN(nnx.Module):
 
         jax.tree.map(keep, self.carry, carry, is_leaf=is_variable)
 
+
+_MADE_OTHERWISE = {
+    "stateful": "Write batch_shape=(32,), and the layer keeps a carry for 32 rows.",
+    "options": "Write each by itself, such as remat='sqrt'.",
+}
 
 __all__ = ["RNN", "Carry"]

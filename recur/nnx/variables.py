@@ -7,7 +7,8 @@ import jax
 
 from recur._distribution import install
 from recur._flax.names import check_partitioning, name_of
-from recur._flax.rolling import check_cell, draws_masks
+from recur._flax.refusals import check_cell
+from recur._flax.rolling import draws_masks
 from recur.types import Array, PyTree
 
 try:
