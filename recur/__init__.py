@@ -69,7 +69,14 @@ from recur.compose.readout import Readout, ReadoutParams
 from recur.compose.residual import Residual
 from recur.compose.stack import Stack
 from recur.linear_rnn.ema import EMA
+from recur.linear_rnn.griffin import GriffinBlock
+from recur.linear_rnn.hgrn import HGRN
 from recur.linear_rnn.min_gru import MinGRU
+from recur.linear_rnn.min_lstm import MinLSTM
+from recur.linear_rnn.qrnn import QRNN
+from recur.linear_rnn.rg_lru import RGLRU
+from recur.linear_rnn.sru import SRU
+from recur.linear_rnn.typed import TGRU, TLSTM, TRNN
 from recur.regularize.clip import ClipCell, ClipGradient
 from recur.regularize.drop_connect import DropConnect
 from recur.regularize.dropout import Dropout
@@ -83,7 +90,14 @@ __version__ = version(NAME)
 __all__ = [
     "EMA",
     "GRU",
+    "HGRN",
     "LSTM",
+    "QRNN",
+    "RGLRU",
+    "SRU",
+    "TGRU",
+    "TLSTM",
+    "TRNN",
     "Bidirectional",
     "BidirectionalCarry",
     "BidirectionalParams",
@@ -95,6 +109,7 @@ __all__ = [
     "Elman",
     "ElmanParams",
     "GRUParams",
+    "GriffinBlock",
     "Highway",
     "HighwayParams",
     "LSTMCarry",
@@ -107,6 +122,7 @@ __all__ = [
     "LearnedCarry",
     "LearnedCarryParams",
     "MinGRU",
+    "MinLSTM",
     "PerStep",
     "Readout",
     "ReadoutParams",

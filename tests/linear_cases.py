@@ -3,6 +3,7 @@
 import numpy as np
 
 from recur import linear_rnn
+from tests import gated_linear_cases as gated
 from tests.reference import linear
 
 
@@ -26,12 +27,14 @@ LINEAR = {
     "ema": (linear_rnn.EMA(5), _ema),
     "min-gru": (linear_rnn.MinGRU(5), _min_gru(False)),
     "min-gru-positive": (linear_rnn.MinGRU(5, positive=True), _min_gru(True)),
+    **gated.ROWS,
 }
 """By name: the cell, and its equations in float64 of ``(params, carry, xs)``."""
 
 PARAMS = {
     linear_rnn.EMA: linear_rnn.EMAParams,
     linear_rnn.MinGRU: linear_rnn.MinGRUParams,
+    **gated.PARAMS,
 }
 """By cell: what its params are."""
 
@@ -39,5 +42,6 @@ STILL = {
     "ema": lambda h, x: (0.5 * h, 0.5 * h),
     "min-gru": lambda h, x: (0.5 * h, 0.5 * h),
     "min-gru-positive": lambda h, x: (0.5 * h + 0.25, 0.5 * h + 0.25),
+    **gated.STILL,
 }
 """By name: ``(carry, x) -> (carry, y)`` of one step with all params zero."""

@@ -1,6 +1,49 @@
 """Cells whose carry is affine in itself, so that time can be computed in parallel."""
 
 from recur.linear_rnn.ema import EMA, EMAParams
+from recur.linear_rnn.griffin import GriffinBlock, GriffinCarry, GriffinParams
+from recur.linear_rnn.hgrn import HGRN, HGRNParams
 from recur.linear_rnn.min_gru import MinGRU, MinGRUParams
+from recur.linear_rnn.min_lstm import MinLSTM, MinLSTMParams
+from recur.linear_rnn.qrnn import QRNN, QRNNCarry, QRNNParams
+from recur.linear_rnn.rg_lru import RGLRU, RGLRUParams
+from recur.linear_rnn.sru import SRU, SRUParams
+from recur.linear_rnn.typed import (
+    TGRU,
+    TLSTM,
+    TRNN,
+    TGRUCarry,
+    TGRUParams,
+    TLSTMCarry,
+    TLSTMParams,
+    TRNNParams,
+)
 
-__all__ = ["EMA", "EMAParams", "MinGRU", "MinGRUParams"]
+__all__ = [
+    "EMA",
+    "HGRN",
+    "QRNN",
+    "RGLRU",
+    "SRU",
+    "TGRU",
+    "TLSTM",
+    "TRNN",
+    "EMAParams",
+    "GriffinBlock",
+    "GriffinCarry",
+    "GriffinParams",
+    "HGRNParams",
+    "MinGRU",
+    "MinGRUParams",
+    "MinLSTM",
+    "MinLSTMParams",
+    "QRNNCarry",
+    "QRNNParams",
+    "RGLRUParams",
+    "SRUParams",
+    "TGRUCarry",
+    "TGRUParams",
+    "TLSTMCarry",
+    "TLSTMParams",
+    "TRNNParams",
+]
