@@ -71,10 +71,13 @@ from recur.compose.stack import Stack
 from recur.linear_rnn.ema import EMA
 from recur.linear_rnn.griffin import GriffinBlock
 from recur.linear_rnn.hgrn import HGRN
+from recur.linear_rnn.lru import LRU
 from recur.linear_rnn.min_gru import MinGRU
 from recur.linear_rnn.min_lstm import MinLSTM
 from recur.linear_rnn.qrnn import QRNN
 from recur.linear_rnn.rg_lru import RGLRU
+from recur.linear_rnn.s4d import S4D
+from recur.linear_rnn.s5 import S5
 from recur.linear_rnn.sru import SRU
 from recur.linear_rnn.typed import TGRU, TLSTM, TRNN
 from recur.regularize.clip import ClipCell, ClipGradient
@@ -91,9 +94,12 @@ __all__ = [
     "EMA",
     "GRU",
     "HGRN",
+    "LRU",
     "LSTM",
     "QRNN",
     "RGLRU",
+    "S4D",
+    "S5",
     "SRU",
     "TGRU",
     "TLSTM",

@@ -3,6 +3,7 @@
 import numpy as np
 
 from recur import linear_rnn
+from tests import complex_linear_cases as complex_
 from tests import gated_linear_cases as gated
 from tests.reference import linear
 
@@ -28,6 +29,7 @@ LINEAR = {
     "min-gru": (linear_rnn.MinGRU(5), _min_gru(False)),
     "min-gru-positive": (linear_rnn.MinGRU(5, positive=True), _min_gru(True)),
     **gated.ROWS,
+    **complex_.ROWS,
 }
 """By name: the cell, and its equations in float64 of ``(params, carry, xs)``."""
 
@@ -35,6 +37,7 @@ PARAMS = {
     linear_rnn.EMA: linear_rnn.EMAParams,
     linear_rnn.MinGRU: linear_rnn.MinGRUParams,
     **gated.PARAMS,
+    **complex_.PARAMS,
 }
 """By cell: what its params are."""
 
@@ -43,5 +46,6 @@ STILL = {
     "min-gru": lambda h, x: (0.5 * h, 0.5 * h),
     "min-gru-positive": lambda h, x: (0.5 * h + 0.25, 0.5 * h + 0.25),
     **gated.STILL,
+    **complex_.STILL,
 }
 """By name: ``(carry, x) -> (carry, y)`` of one step with all params zero."""

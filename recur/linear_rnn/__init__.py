@@ -1,12 +1,16 @@
 """Cells whose carry is affine in itself, so that time can be computed in parallel."""
 
+from recur.linear_rnn.complex_pair import Complex
 from recur.linear_rnn.ema import EMA, EMAParams
 from recur.linear_rnn.griffin import GriffinBlock, GriffinCarry, GriffinParams
 from recur.linear_rnn.hgrn import HGRN, HGRNParams
+from recur.linear_rnn.lru import LRU, LRUParams
 from recur.linear_rnn.min_gru import MinGRU, MinGRUParams
 from recur.linear_rnn.min_lstm import MinLSTM, MinLSTMParams
 from recur.linear_rnn.qrnn import QRNN, QRNNCarry, QRNNParams
 from recur.linear_rnn.rg_lru import RGLRU, RGLRUParams
+from recur.linear_rnn.s4d import S4D, S4DParams
+from recur.linear_rnn.s5 import S5, S5Params
 from recur.linear_rnn.sru import SRU, SRUParams
 from recur.linear_rnn.typed import (
     TGRU,
@@ -22,17 +26,22 @@ from recur.linear_rnn.typed import (
 __all__ = [
     "EMA",
     "HGRN",
+    "LRU",
     "QRNN",
     "RGLRU",
+    "S4D",
+    "S5",
     "SRU",
     "TGRU",
     "TLSTM",
     "TRNN",
+    "Complex",
     "EMAParams",
     "GriffinBlock",
     "GriffinCarry",
     "GriffinParams",
     "HGRNParams",
+    "LRUParams",
     "MinGRU",
     "MinGRUParams",
     "MinLSTM",
@@ -40,6 +49,8 @@ __all__ = [
     "QRNNCarry",
     "QRNNParams",
     "RGLRUParams",
+    "S4DParams",
+    "S5Params",
     "SRUParams",
     "TGRUCarry",
     "TGRUParams",
