@@ -28,6 +28,12 @@ def shape_of(variable: Atom) -> tuple[int, ...]:
     return aval.shape
 
 
+def dtype_of(variable: Atom) -> Any:
+    """Tells its dtype."""
+    aval: Any = variable.aval
+    return aval.dtype
+
+
 def evaluate(
     closed: ClosedJaxpr, args: Sequence[Array], rules: Mapping[str, Rule]
 ) -> list[Any]:

@@ -69,6 +69,7 @@ class LinearStep:
     of_input: list[JaxprEqn]
     stages: list[Stage]
     of_outputs: list[JaxprEqn]
+    in_loop: list[JaxprEqn]  # all that need the carry
     fixed: Sequence[Atom]  # what the others need of params
     offered: Sequence[Atom]  # what the stages and outputs need of the input
     consts: Values
@@ -120,6 +121,7 @@ def linear_step(
         of_input=of_input,
         stages=stages,
         of_outputs=of_outputs,
+        in_loop=moving,
         fixed=fixed,
         offered=offered,
         consts=dict(zip(jaxpr.constvars, closed.consts, strict=True)),

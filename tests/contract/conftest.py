@@ -37,6 +37,7 @@ def case(request, monkeypatch):
     monkeypatch.setitem(recur.unroll.__kwdefaults__, "implementation", ways)
     # Chunks of a few steps, so that there are several, and one that is shorter.
     monkeypatch.setattr(tuning, "even_steps", min)
+    monkeypatch.setattr(tuning, "LINEAR_ENTRIES", 120)
     if implementation == "elsewhere":
         tune_as_elsewhere(monkeypatch, scan_unroll=2)
     else:

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import pytest
 
 import recur
+from recur._roll.chunked import tuning
 from tests.support.draw import assert_close, random_like
-from tests.support.tune import tune
 
 T, B, H = 7, 3, 4
 ROW = jax.ShapeDtypeStruct((B, H), "float64")
@@ -15,7 +15,7 @@ WAYS = ("scan", "chunked", "associative")
 
 @pytest.fixture(autouse=True)
 def _in_several_chunks(monkeypatch, x64):
-    tune(monkeypatch, linear_entries=3 * 10 * B * H)
+    monkeypatch.setattr(tuning, "LINEAR_ENTRIES", 3 * 4 * B * H)
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
         yield
 

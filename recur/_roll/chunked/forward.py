@@ -6,6 +6,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from recur._jaxpr.symbolic_zeros import batch_axis_first
 from recur._roll.chunked.inplace_scan import (
     StackedOutputs,
     inplace_scan,
@@ -128,15 +129,6 @@ def _step(
         return *rule.output(weights, start, residuals), residuals, start
 
     return apply_masks(flags, starts, reverse=way.reverse)(advance, carry)
-
-
-def batch_axis_first(outputs: PyTree) -> PyTree:
-    """Gives arrays as they are, under ``jax.vmap`` with their batch axis in front.
-
-    JAX takes it for granted that a function and its rule of differentiation put out
-    their batch axis at the same place. A reshape always puts it first.
-    """
-    return jax.tree.map(lambda a: a.reshape(1, *a.shape).reshape(a.shape), outputs)
 
 
 def any_flag(flags: Flags) -> bool:

@@ -13,6 +13,7 @@ from recur._jaxpr.partition import Product, StepPartition, partition_step
 from recur._roll.chunked.emitted import EmittedRule
 from recur._roll.chunked.rule import StepRule
 from recur._roll.chunked.traced_rule import TracedRule
+from recur._roll.linear.matrix import MatrixRule
 from recur._roll.roller import Roll
 from recur._roll.steps import EmitCarry
 from recur.types import PyTree
@@ -25,10 +26,12 @@ DEPTH = 2
 """Entries that a product sums over, for each row, from which it was."""
 
 
-_RULES: dict[Any, Callable[..., StepRule | None]] = {}
+_RULES: dict[Any, Callable[..., StepRule | MatrixRule | None]] = {}
 
 
-def register_rule(owner: Any, rule: Callable[..., StepRule | None]) -> None:
+def register_rule(
+    owner: Any, rule: Callable[..., StepRule | MatrixRule | None]
+) -> None:
     """Tells the roll how a step is taken apart.
 
     A table says so and no attribute, of which a user's object may have one that means
@@ -42,7 +45,9 @@ def register_rule(owner: Any, rule: Callable[..., StepRule | None]) -> None:
     _RULES[owner] = rule
 
 
-def resolve_rule(roll: Roll, *, where_it_pays: bool) -> StepRule | LinearStep | str:
+def resolve_rule(
+    roll: Roll, *, where_it_pays: bool
+) -> StepRule | LinearStep | MatrixRule | str:
     """Takes a step apart as its author says, or as its equations allow.
 
     Args:
@@ -68,17 +73,18 @@ def resolve_rule(roll: Roll, *, where_it_pays: bool) -> StepRule | LinearStep | 
     return TracedRule(found)
 
 
-def _own(step: Any, params: PyTree, carry: PyTree) -> StepRule | None:
+def _own(step: Any, params: PyTree, carry: PyTree) -> Any:
     if isinstance(step, EmitCarry):
-        inner = _own(step.advance, params, carry)
-        return None if inner is None else EmittedRule(inner)
+        inner: Any = _own(step.advance, params, carry)
+        plain = inner is None or isinstance(inner, MatrixRule)
+        return None if plain else EmittedRule(inner)
     if isinstance(step, FunctionType):
         rule = _RULES.get(step)
         return None if rule is None else rule(params, carry)
     cell = step.__self__ if isinstance(step, MethodType) else None
     owner = next((c for c in type(cell).__mro__ if c in _RULES), None)
     # A subclass that overrides `step` must not inherit the parent's rule.
-    if owner is None or step.__func__ is not vars(owner)["step"]:
+    if owner is None or step.__func__ is not owner.step:
         return None
     return _RULES[owner](cell, params, carry)
 

@@ -9,6 +9,7 @@ from recur._roll.chunked.scan import chunked_roll
 from recur._roll.chunked.traced_rule import TracedRule
 from recur._roll.chunked.ways import ways_of
 from recur._roll.flags import Flags
+from recur._roll.linear.matrix import MatrixRule, by_chunks
 from recur._roll.linear.roller import linear
 from recur._roll.roller import Ready, Roll
 from recur.types import PyTree
@@ -19,9 +20,11 @@ def chunked(roll: Roll, *, where_it_pays: bool) -> Ready | str:
     plan = roll.plan
     if plan.symbolic:
         return "its sizes are symbols, and chunks are cut by numbers"
-    rule = resolve_rule(roll, where_it_pays=where_it_pays)
+    rule: Any = resolve_rule(roll, where_it_pays=where_it_pays)
     if isinstance(rule, str):
         return rule
+    if isinstance(rule, MatrixRule):
+        return by_chunks(roll, rule)
     if isinstance(rule, LinearStep):
         return linear(roll, rule, parallel=None if where_it_pays else False)
 

@@ -12,10 +12,13 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from recur._jaxpr.symbolic_zeros import drop_symbolic_zeros, instantiate_zeros
+from recur._jaxpr.symbolic_zeros import (
+    batch_axis_first,
+    drop_symbolic_zeros,
+    instantiate_zeros,
+)
 from recur._roll.chunked.forward import (
     any_flag,
-    batch_axis_first,
     forward_only,
     forward_with_residuals,
     residual_outputs,

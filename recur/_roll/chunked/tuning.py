@@ -30,7 +30,6 @@ class Tuning:
       recompute_last_output: Whether rules that ask for it compute a last output twice.
       join_rows: Rows from which an LSTM multiplies ``[x, h]`` in one product.
       scan_unroll: Steps in one iteration of a loop.
-      linear_entries: Entries made at once of the inputs of a linear step.
       parallel_steps: Steps at once from which a linear recurrence is an associative
         scan.
     """
@@ -44,7 +43,6 @@ class Tuning:
     recompute_last_output: bool
     join_rows: float
     scan_unroll: int
-    linear_entries: int
     parallel_steps: float
 
 
@@ -59,7 +57,6 @@ CPU = Tuning(
     recompute_last_output=True,
     join_rows=128,
     scan_unroll=1,
-    linear_entries=2**20,
     parallel_steps=math.inf,
 )
 """Measured on two cores, see ``benchmarks/NOTES.md``."""
@@ -74,11 +71,21 @@ OTHER = Tuning(
     recompute_last_output=False,
     join_rows=math.inf,
     scan_unroll=8,
-    linear_entries=2**24,
     parallel_steps=2**8,
 )
 """Nothing was timed: the fewest kernels, copies and loops in what XLA makes for an H100
 within 1.3 times the memory of the plain scan, see ``benchmarks/NOTES.md``."""
+
+LINEAR_ENTRIES = 2**20
+"""Entries made at once of the inputs of a linear step, the same on all platforms: what
+is kept of a chunk is then the same too."""
+
+MATRIX_STEPS = 64
+"""Steps at once of a cell with a matrix for a carry, which decays as a whole."""
+
+DECAYED_STEPS = 16
+"""The same if each row has a decay of its own, of which there is one for each two steps
+then."""
 
 TUNINGS = {"cpu": CPU, "default": OTHER}
 """By the platform for which a program is lowered."""

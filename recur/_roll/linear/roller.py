@@ -1,20 +1,24 @@
 """The rolls of linear steps, as two of the ways to roll: which steps they take."""
 
 import math
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import jax
+from jax.extend.core import JaxprEqn
 
-from recur._jaxpr.interpret import Values, run, shape_of
+from recur._jaxpr.interpret import Values, dtype_of, read, run, shape_of
 from recur._jaxpr.linear_step import LinearStep, linear_step
+from recur._jaxpr.symbolic_zeros import differentiated_as
 from recur._roll.chunked import tuning
 from recur._roll.flags import Flags
 from recur._roll.linear.recurrence import Walk
 from recur._roll.linear.roll import CARRIES, LinearRoll
+from recur._roll.masking import Starts
+from recur._roll.plain_scan import plain_scan
 from recur._roll.remat import through_segments
 from recur._roll.roller import Ready, Roll
-from recur.types import PyTree
+from recur.types import Array, PyTree
 
 
 def associative(roll: Roll, *, where_it_pays: bool) -> Ready | str:
@@ -34,26 +38,71 @@ def find(roll: Roll) -> LinearStep | str:
 
 def linear(roll: Roll, step: LinearStep, *, parallel: bool | None) -> Ready:
     """Rolls a linear step, in chunks if not in parallel."""
-    plan = roll.plan
-    walk = Walk(parallel, plan.reverse)
-    take = LinearRoll(step, walk, _fixed(step, roll.params), roll.starts).take
-    again = partial(
-        jax.checkpoint,
-        policy=jax.checkpoint_policies.save_only_these_names(CARRIES),
-    )
+    walk = Walk(parallel, roll.plan.reverse)
+    plain = _only_entrywise(step) and not parallel and not _is_widened(step)
 
     def segment(
         carry: PyTree, inputs: tuple[PyTree, Flags], *, length: int
     ) -> tuple[PyTree, PyTree]:
-        most = length if parallel else _steps_at_once(step)
-        steps = tuning.even_steps(length, most)
-        walked: dict[str, Any] = {"length": length, "steps": steps}
-        return through_segments(
-            again, take, carry, inputs, **walked, reverse=plan.reverse
-        )
+        take = partial(_take, step, walk, length=length)
+        if plain:
+            values = partial(_by_scan, roll, step, length=length)
+            take = differentiated_as(take, values)
+        return take(roll.params, roll.starts, carry, inputs)
 
     form = "an associative scan" if parallel else "a linear recurrence"
     return Ready(form, segment)
+
+
+def _take(
+    step: LinearStep,
+    walk: Walk,
+    params: PyTree,
+    starts: Starts,
+    carry: PyTree,
+    inputs: tuple[PyTree, Flags],
+    *,
+    length: int,
+) -> tuple[PyTree, PyTree]:
+    """Takes chunk after chunk, of which the carries are kept for the gradient."""
+    take = LinearRoll(step, walk, _fixed(step, params), starts).take
+    policy = jax.checkpoint_policies.save_only_these_names(CARRIES)
+    most = length if walk.parallel else _steps_at_once(step)
+    return through_segments(
+        partial(jax.checkpoint, policy=policy),
+        take,
+        carry,
+        inputs,
+        length=length,
+        steps=tuning.even_steps(length, most),
+        reverse=walk.reverse,
+    )
+
+
+def _by_scan(
+    roll: Roll,
+    step: LinearStep,
+    params: PyTree,
+    starts: Starts,
+    carry: PyTree,
+    inputs: tuple[PyTree, Flags],
+    *,
+    length: int,
+) -> tuple[PyTree, PyTree]:
+    """Computes values alone: entry by entry, a loop has nothing to gain from chunks."""
+
+    def one(fixed: list[Array], carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
+        known = dict(zip(step.fixed, fixed, strict=True))
+        for variables, tree in ((step.carry, carry), (step.x, x)):
+            known |= dict(zip(variables, jax.tree.leaves(tree), strict=True))
+        run([*step.of_input, *step.in_loop], known)
+        outputs = [read(known, v) for v in (*step.news, *step.outputs)]
+        return step.structure.unflatten(outputs)
+
+    fixed = list(_fixed(step, params).values())
+    own = replace(roll, whole=one, params=fixed, starts=starts)
+    ready = plain_scan(own, where_it_pays=False)
+    return ready.segment(carry, inputs, length=length)
 
 
 def _fixed(step: LinearStep, params: PyTree) -> Values:
@@ -63,11 +112,25 @@ def _fixed(step: LinearStep, params: PyTree) -> Values:
 
 
 def _steps_at_once(step: LinearStep) -> int:
-    return max(1, tuning.TUNINGS["cpu"].linear_entries // max(1, _made(step)))
+    return max(1, tuning.LINEAR_ENTRIES // max(1, _made(step)))
 
 
 def _made(step: LinearStep) -> int:
-    """Entries that a step makes of its input, and of its coefficients."""
-    made = [v for e in step.of_input for v in e.outvars]
+    """Entries of the products that a step makes of its input, and of coefficients."""
+    made = [e.outvars[0] for e in step.of_input if _is_product(e)]
     made += [v for s in step.stages for v in s.coefficients.jaxpr.outvars]
     return sum(math.prod(shape_of(v)) for v in made)
+
+
+def _only_entrywise(step: LinearStep) -> bool:
+    return not any(map(_is_product, [*step.of_input, *step.of_outputs]))
+
+
+def _is_widened(step: LinearStep) -> bool:
+    """Whether a recurrence is summed in a wider dtype than that of the carry."""
+    sums = {dtype_of(v) for s in step.stages for v in s.coefficients.jaxpr.outvars}
+    return not sums <= {dtype_of(v) for v in step.carry}
+
+
+def _is_product(eqn: JaxprEqn) -> bool:
+    return eqn.primitive.name in ("dot_general", "conv_general_dilated")

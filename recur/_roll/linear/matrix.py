@@ -1,0 +1,76 @@
+"""Rolls of cells with a matrix for a carry, made only at the ends of chunks."""
+
+from functools import partial
+from typing import Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+
+from recur._ops.wide import widened
+from recur._roll.chunked import tuning
+from recur._roll.flags import Flags
+from recur._roll.linear.rank_one import RankOne, take_chunk
+from recur._roll.masking import check_outputs
+from recur._roll.padding import tree_where
+from recur._roll.remat import through_segments
+from recur._roll.roller import Ready, Roll
+from recur.types import Array, PyTree
+
+
+@runtime_checkable
+class MatrixRule(Protocol):
+    """What the roll asks of a cell whose carry is one matrix in each of its heads.
+
+    Both take any leading axes, so that many steps are done at once.
+    """
+
+    def elements(self, params: PyTree, x: PyTree) -> RankOne:
+        """Gives what a step does with the matrix."""
+        ...
+
+    def read(self, params: PyTree, found: Array, x: PyTree) -> PyTree:
+        """Gives ``y`` of what the query found."""
+        ...
+
+
+def by_chunks(roll: Roll, rule: MatrixRule) -> Ready:
+    """Rolls a matrix chunk by chunk, of which each keeps what it starts from."""
+
+    def segment(
+        carry: PyTree, inputs: tuple[PyTree, Flags], *, length: int
+    ) -> tuple[PyTree, PyTree]:
+        steps = tuning.even_steps(length, _steps_at_once(roll, rule))
+        take = partial(_take, roll, rule)
+        walk = {"length": length, "steps": steps, "reverse": roll.plan.reverse}
+        return through_segments(jax.checkpoint, take, carry, inputs, **walk)
+
+    return Ready("outer products, in chunks", segment)
+
+
+def _take(
+    roll: Roll,
+    rule: MatrixRule,
+    carry: Array,
+    inputs: tuple[PyTree, Flags],
+    *,
+    length: int,
+) -> tuple[Array, PyTree]:
+    (xs, flags), (reset, _) = inputs, roll.starts
+    anew = None
+    if reset is not None:
+        anew = widened(jnp.broadcast_to(reset, carry.shape))
+    done = rule.elements(roll.params, xs)
+    reverse = roll.plan.reverse
+    s, found = take_chunk(done, widened(carry), flags, anew, reverse=reverse)
+    ys = rule.read(roll.params, found, xs)
+    ys = jax.tree.map(lambda y: y.astype(carry.dtype), ys)
+    if flags.valid is not None:
+        check_outputs(flags.valid[0], jax.tree.map(lambda y: y[0], ys))
+        ys = tree_where(flags.valid, ys, None)
+    return s.astype(carry.dtype), ys
+
+
+def _steps_at_once(roll: Roll, rule: MatrixRule) -> int:
+    done = jax.eval_shape(rule.elements, roll.params, roll.x)
+    one = done.log_decay.shape[-1] == 1
+    return tuning.MATRIX_STEPS if one else tuning.DECAYED_STEPS
