@@ -19,6 +19,9 @@ SIZE, B, T = 3, 2, 5
 pytestmark = pytest.mark.usefixtures("x64")
 
 
+WAYS = ("scan", ("composed", "chunked"), ("composed", "associative", "chunked"))
+
+
 @pytest.fixture(params=LINEAR)
 def name(request):
     return request.param
@@ -85,9 +88,7 @@ def test_in_parallel_with_flags_it_is_the_same(name, monkeypatch):
         return sum(jnp.sum(jnp.sin(a)) for a in jax.tree.leaves(out)), out
 
     slopes = jax.jit(jax.value_and_grad(loss, has_aux=True), static_argnums=1)
-    expected, *found = (
-        slopes((params, carry), way) for way in ("scan", "chunked", "associative")
-    )
+    expected, *found = (slopes((params, carry), way) for way in WAYS)
     for other in found:
         assert_close(other, expected)
 
