@@ -75,9 +75,10 @@ def resolve_rule(
 
 def _own(step: Any, params: PyTree, carry: PyTree) -> Any:
     if isinstance(step, EmitCarry):
-        inner: Any = _own(step.advance, params, carry)
-        plain = inner is None or isinstance(inner, MatrixRule)
-        return None if plain else EmittedRule(inner)
+        inner = _own(step.advance, params, carry)
+        if inner is None or isinstance(inner, MatrixRule):
+            return None
+        return EmittedRule(inner)
     if isinstance(step, FunctionType):
         rule = _RULES.get(step)
         return None if rule is None else rule(params, carry)
