@@ -89,8 +89,10 @@ def unroll(
       implementation: ``"scan"`` is the plain ``jax.lax.scan`` of the step;
         ``"chunked"`` does for many steps at once whatever does not need the carry, and
         differentiates the rest with a leaner rule, which asks for a step that can be
-        taken apart so; ``"auto"`` does that where it is quicker. Of a tuple of names
-        the first that can is taken. Equal to rounding, in all modes.
+        taken apart so; ``"associative"`` computes a step whose carry is affine in
+        itself, entry by entry, in parallel in time; ``"auto"`` takes what is quickest
+        where the program runs. Of a tuple of names the first that can is taken. Equal
+        to rounding, in all modes.
       scan_unroll: Steps in one iteration of the plain scan; same result.
 
     Returns:

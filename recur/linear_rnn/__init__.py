@@ -1,10 +1,17 @@
 """Cells whose carry is affine in itself, so that time can be computed in parallel."""
 
+from recur._roll.linear.rank_one import RankOne
+from recur.linear_rnn.base import LinearCell
 from recur.linear_rnn.complex_pair import Complex
+from recur.linear_rnn.delta_net import DeltaNet, DeltaNetCarry, DeltaNetParams
 from recur.linear_rnn.ema import EMA, EMAParams
 from recur.linear_rnn.griffin import GriffinBlock, GriffinCarry, GriffinParams
 from recur.linear_rnn.hgrn import HGRN, HGRNParams
+from recur.linear_rnn.linear_attention import LinearAttention, LinearAttentionParams
 from recur.linear_rnn.lru import LRU, LRUParams
+from recur.linear_rnn.mamba import Mamba, MambaCarry, MambaParams
+from recur.linear_rnn.matrix import MatrixCell
+from recur.linear_rnn.memory import MemoryCell
 from recur.linear_rnn.min_gru import MinGRU, MinGRUParams
 from recur.linear_rnn.min_lstm import MinLSTM, MinLSTMParams
 from recur.linear_rnn.qrnn import QRNN, QRNNCarry, QRNNParams
@@ -36,12 +43,23 @@ __all__ = [
     "TLSTM",
     "TRNN",
     "Complex",
+    "DeltaNet",
+    "DeltaNetCarry",
+    "DeltaNetParams",
     "EMAParams",
     "GriffinBlock",
     "GriffinCarry",
     "GriffinParams",
     "HGRNParams",
     "LRUParams",
+    "LinearAttention",
+    "LinearAttentionParams",
+    "LinearCell",
+    "Mamba",
+    "MambaCarry",
+    "MambaParams",
+    "MatrixCell",
+    "MemoryCell",
     "MinGRU",
     "MinGRUParams",
     "MinLSTM",
@@ -49,6 +67,7 @@ __all__ = [
     "QRNNCarry",
     "QRNNParams",
     "RGLRUParams",
+    "RankOne",
     "S4DParams",
     "S5Params",
     "SRUParams",
