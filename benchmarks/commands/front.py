@@ -8,6 +8,7 @@ from benchmarks.commands import (
     comparing,
     curing,
     growing,
+    linear,
     listing,
     plotting,
     running,
@@ -16,6 +17,17 @@ from benchmarks.commands import (
 )
 from benchmarks.commands.arguments import BRIEF, attach_flags
 
+COMMANDS = (
+    listing,
+    running,
+    comparing,
+    plotting,
+    growing,
+    linear,
+    curing,
+    tasking,
+    tabling,
+)
 ABOUT = """\
 Times recurrent rolls on this machine: this library beside its peers, each beside what
 the machine can do at best. Every peer gets the same weights and inputs, and is timed
@@ -37,9 +49,7 @@ def main(argv: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", required=True)
-    for command in (
-        listing, running, comparing, plotting, growing, curing, tasking, tabling,
-    ):  # fmt: skip
+    for command in COMMANDS:
         command.add(commands)
     arguments = parser.parse_args(attach_flags(argv or BRIEF))
     try:
