@@ -24,7 +24,7 @@ from recur._jaxpr.affine import (
     leaf_of_carry,
     widest,
 )
-from recur._jaxpr.interpret import Atom, Values, inlined, read, shape_of
+from recur._jaxpr.interpret import Atom, inlined, read, shape_of
 from recur._jaxpr.levels import (
     CARRY,
     INPUT,
@@ -72,7 +72,8 @@ class LinearStep:
     in_loop: list[JaxprEqn]  # all that need the carry
     fixed: Sequence[Atom]  # what the others need of params
     offered: Sequence[Atom]  # what the stages and outputs need of the input
-    consts: Values
+    constvars: Sequence[Atom]  # what it closes over,
+    consts: list[Array]  # and their values
     params: Sequence[Atom]
     carry: Sequence[Atom]
     x: Sequence[Atom]
@@ -124,7 +125,8 @@ def linear_step(
         in_loop=moving,
         fixed=fixed,
         offered=offered,
-        consts=dict(zip(jaxpr.constvars, closed.consts, strict=True)),
+        constvars=jaxpr.constvars,
+        consts=closed.consts,
         params=groups[PARAMS],
         carry=groups[CARRY],
         x=groups[INPUT],
@@ -173,10 +175,11 @@ def _needs(
 def _in_order(needs: np.ndarray) -> list[tuple[int, ...]]:
     """Groups leaves that need one another, each group after those that it needs."""
     left, groups = list(range(len(needs))), []
+    mutual = (needs & needs.T) | np.eye(len(needs), dtype=bool)
     while left:
-        # One that needs the fewest needs none that is left, but those that need it.
-        n = min(left, key=lambda n: needs[n, left].sum())
-        group = tuple(m for m in left if m == n or (needs[n, m] and needs[m, n]))
+        ready = (n for n in left if not np.any(needs[n, left] & ~mutual[n, left]))
+        first = next(ready)
+        group = tuple(m for m in left if mutual[first, m])
         groups.append(group)
         left = [m for m in left if m not in group]
     return groups

@@ -66,10 +66,13 @@ def test_carries_are_emitted_by_the_rule_of_the_cell():
 
 
 def test_reasons_are_given():
-    add = lambda params, carry, x: (carry + x, carry)
-    (roll,) = recur.explain(add, None, jnp.zeros((2, 4)), XS).rolls
+    bend = lambda params, carry, x: (jnp.tanh(carry) + x, carry)
+    (roll,) = recur.explain(bend, None, jnp.zeros((2, 4)), XS).rolls
     assert roll.roller == "scan"
-    assert roll.reason.startswith("not chunked: it has no product of")
+    assert roll.reason == (
+        "not chunked: it has no product of its carry with a weight; carry: `tanh` is "
+        "not affine in the carry"
+    )
     (roll,) = explained(LSTM(3), implementation="scan").rolls
     assert (roll.form, roll.reason) == ("the step as it is", "asked for")
     assert "LSTM: scan, the step as it is (asked for)\nkept for the gradient" in str(

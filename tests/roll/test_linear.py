@@ -87,6 +87,13 @@ def with_a_clock(p, carry, x):
     return (0.9 * h + x * jnp.cos(t * p["b"]), t + 1), h
 
 
+def reading_another(p, carry, x):
+    """One that needs the other, and comes before it."""
+    a, b = carry
+    b = 0.8 * b + x
+    return (jnp.tanh(carry[1]) + x, b), a * b
+
+
 def held(p, h, x):
     return h, x + h
 
@@ -103,6 +110,7 @@ STEPS = {
     complex_: ROW,
     stabilised: (ROW, ROW),
     with_a_clock: (ROW, ROW),
+    reading_another: (ROW, ROW),
     held: ROW,
 }
 FEW = (gated, coupled, with_a_window, stabilised)

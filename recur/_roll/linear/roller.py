@@ -48,7 +48,7 @@ def linear(roll: Roll, step: LinearStep, *, parallel: bool | None) -> Ready:
         if plain:
             values = partial(_by_scan, roll, step, length=length)
             take = differentiated_as(take, values)
-        return take(roll.params, roll.starts, carry, inputs)
+        return take(step.consts, roll.params, roll.starts, carry, inputs)
 
     form = "an associative scan" if parallel else "a linear recurrence"
     return Ready(form, segment)
@@ -57,6 +57,7 @@ def linear(roll: Roll, step: LinearStep, *, parallel: bool | None) -> Ready:
 def _take(
     step: LinearStep,
     walk: Walk,
+    consts: list[Array],
     params: PyTree,
     starts: Starts,
     carry: PyTree,
@@ -65,7 +66,7 @@ def _take(
     length: int,
 ) -> tuple[PyTree, PyTree]:
     """Takes chunk after chunk, of which the carries are kept for the gradient."""
-    take = LinearRoll(step, walk, _fixed(step, params), starts).take
+    take = LinearRoll(step, walk, _fixed(step, consts, params), starts).take
     policy = jax.checkpoint_policies.save_only_these_names(CARRIES)
     most = length if walk.parallel else _steps_at_once(step)
     return through_segments(
@@ -82,6 +83,7 @@ def _take(
 def _by_scan(
     roll: Roll,
     step: LinearStep,
+    consts: list[Array],
     params: PyTree,
     starts: Starts,
     carry: PyTree,
@@ -99,14 +101,15 @@ def _by_scan(
         outputs = [read(known, v) for v in (*step.news, *step.outputs)]
         return step.structure.unflatten(outputs)
 
-    fixed = list(_fixed(step, params).values())
+    fixed = list(_fixed(step, consts, params).values())
     own = replace(roll, whole=one, params=fixed, starts=starts)
     ready = plain_scan(own, where_it_pays=False)
     return ready.segment(carry, inputs, length=length)
 
 
-def _fixed(step: LinearStep, params: PyTree) -> Values:
-    known = step.consts | dict(zip(step.params, jax.tree.leaves(params), strict=True))
+def _fixed(step: LinearStep, consts: list[Array], params: PyTree) -> Values:
+    known = dict(zip(step.constvars, consts, strict=True))
+    known |= dict(zip(step.params, jax.tree.leaves(params), strict=True))
     run(step.of_params, known)
     return {v: known[v] for v in step.fixed}
 
