@@ -18,7 +18,13 @@ from recur.types import Array, PyTree
 
 @dataclass(frozen=True)
 class Memory:
-    """The matrix alone: its input says what to do with it."""
+    """The matrix alone: its input says what to do with it.
+
+    Example:
+      >>> one = jnp.ones(1)
+      >>> Memory().step(None, jnp.zeros((1, 1)), RankOne(0 * one, one, 3 * one, one))
+      (Array([[3.]], dtype=float32), Array([3.], dtype=float32))
+    """
 
     def step(self, params: None, s: Array, x: RankOne) -> tuple[Array, Array]:
         """Advances by one step: ``(S, q S)``."""
@@ -52,6 +58,21 @@ class MemoryCell(MatrixCell[Params], Composed, Generic[Params, Carry]):
     A subclass gives :meth:`front`, a step of its own, such as a short convolution, and
     :meth:`read`. ``carry_type`` has ``s`` first, then what ``front`` carries. Each part
     is rolled by itself, for all steps.
+
+    Args:
+      hidden_size: ``H``, the size of the output.
+      heads: Which share the sizes of keys and values.
+      **options: Those of :class:`~recur.cells.base.Specification`.
+
+    Example:
+      >>> class Shifted(DeltaNet):
+      ...     def front(self, params, carry, x):
+      ...         carry, done = super().front(params, carry, x)
+      ...         return carry, done._replace(log_decay=done.log_decay - 0.1)
+      >>> cell = Shifted(4, heads=2)
+      >>> params = cell.init(jax.random.key(0), input_size=3)
+      >>> cell.step(params, cell.init_carry((5,)), jnp.ones((5, 3)))[1].shape
+      (5, 4)
     """
 
     @abstractmethod

@@ -1,0 +1,99 @@
+"""Cells with a matrix for a carry, made up on the spot, against the plain scan."""
+
+from typing import ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import recur
+from recur.linear_rnn import MatrixCell, MemoryCell, RankOne
+from recur.linear_rnn.matrix import merge_heads
+from tests.support.draw import assert_close, random_like
+
+STEPS, ROWS, SIZE = 7, 2, 3
+
+
+class Weights(NamedTuple):
+    w_ih: jax.Array
+
+
+class Carry(NamedTuple):
+    s: jax.Array
+    before: jax.Array
+
+
+class Decaying(MatrixCell):
+    """One that forgets as its input says."""
+
+    params_type = Weights
+    shapes: ClassVar = {"w_ih": "I 4H"}
+
+    def elements(self, params, x):
+        q, k, v, a = self.in_heads(self.product(x, params.w_ih), 4)
+        return RankOne(jax.nn.log_sigmoid(a), k, v, q)
+
+
+class Reversed(Decaying):
+    """A subclass with equations of its own."""
+
+    def equations(self, params, carry, x):
+        s, y = super().equations(params, carry, x)
+        return s, -y
+
+
+class Looking(MemoryCell):
+    """One whose values are those of the step before."""
+
+    params_type = Weights
+    carry_type = Carry
+    shapes: ClassVar = {"w_ih": "I 3H"}
+
+    def carry_axes(self):
+        return Carry("N K V", "N V")
+
+    def front(self, params, carry, x):
+        q, k, v = self.in_heads(self.product(x, params.w_ih), 3)
+        return (v,), RankOne(0 * k[..., :1] - 0.1, k, carry[0], q, aside=x)
+
+    def read(self, params, found, x):
+        found, aside = found
+        return merge_heads(found) * aside.sum(-1, keepdims=True)
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("kind", [Decaying, Reversed, Looking])
+def test_is_what_the_plain_scan_makes_of_it(kind):
+    cell = kind(4, heads=2, dtype="float64")
+    params = cell.init(jax.random.key(0), SIZE)
+    carry = random_like(1, cell.init_carry((ROWS,), params=params))
+    xs = random_like(2, jax.ShapeDtypeStruct((STEPS, ROWS, SIZE), "float64"))
+    lengths = jnp.array([STEPS, 4])
+
+    def slopes(way):
+        def loss(params, carry):
+            options = {"implementation": way, "seq_lengths": lengths}
+            out = recur.unroll(cell, params, carry, xs, **options)
+            return sum(jnp.sum(jnp.sin(a)) for a in jax.tree.leaves(out)), out
+
+        return jax.jit(jax.value_and_grad(loss, (0, 1), has_aux=True))(params, carry)
+
+    assert_close(slopes(("composed", "chunked")), slopes("scan"))
+
+
+def test_a_subclass_with_equations_of_its_own_has_no_rule_of_its_parent():
+    cell = Reversed(4)
+    params = cell.init(jax.random.key(0), SIZE)
+    (note,) = recur.explain(cell, params, None, jnp.ones((STEPS, SIZE))).rolls
+    assert note.form == "a linear recurrence"
+
+
+def test_heads_are_merged_in_order():
+    a = np.arange(12.0).reshape(2, 2, 3)
+    np.testing.assert_array_equal(merge_heads(a), a.reshape(2, 6))
+
+
+def test_heads_that_do_not_divide_are_refused():
+    with pytest.raises(ValueError, match="hidden_size is 5 and heads 2; expected"):
+        Decaying(5, heads=2)
