@@ -45,6 +45,7 @@ CELLS = {
     "own step": OwnStep(),
     "lstm": recur.LSTM(H, peephole=True),
     "gru": recur.GRU(H),
+    "delta net": recur.DeltaNet(H, heads=2),
     "tagger": recur.Readout(recur.Bidirectional(recur.Elman(H)), 2),
 }
 FLAGS = {"none": (), "segments": ("mask", "remat")}
