@@ -10,15 +10,28 @@ from recur.cells.elman import Elman
 from recur.cells.gru import GRU
 from recur.cells.lstm import LSTM
 from recur.initializers import Identity
+from recur.linear_rnn.griffin import GriffinBlock
+from recur.linear_rnn.min_gru import MinGRU
 from recur.types import Cell
 
 CELLS = {
     "elman": Elman,
+    "griffin": GriffinBlock,
     "gru": GRU,
     "irnn": partial(Elman, activation=jax.nn.relu, recurrent_init=Identity()),
     "lstm": LSTM,
+    "min-gru": MinGRU,
 }
-GATES = {"elman": 1, "gru": 3, "irnn": 1, "lstm": 4}
+PRODUCTS = {
+    "elman": (1, 1),
+    "griffin": (2, 1),
+    "gru": (3, 3),
+    "irnn": (1, 1),
+    "lstm": (4, 4),
+    "min-gru": (2, 0),
+}
+"""Of each cell the products with its input, and with a value of its own size."""
+
 LARGEST = 2**31 - 1  # Of int32, in which JAX counts.
 PROGRAM = 2**16  # Bytes of compiled code a layer, at the very least.
 
@@ -83,11 +96,11 @@ class Settings:
           >>> Settings(cell="elman", hidden=10**6).least_bytes() > 16 * 10**12
           True
         """
-        gates, hidden, layers = GATES[self.cell], self.hidden, self.layers
-        below = inputs + (layers - 1) * hidden
-        weights = gates * hidden * (below + layers * hidden) + hidden * outputs
-        values = inputs + outputs + layers * (gates + 1) * hidden
-        return 4 * (4 * weights + values * self.batch * steps) + PROGRAM * layers
+        (of_input, own), hidden = PRODUCTS[self.cell], self.hidden
+        below = inputs + (self.layers - 1) * hidden
+        weights = hidden * (of_input * below + own * self.layers * hidden + outputs)
+        values = inputs + outputs + self.layers * (of_input + 1) * hidden
+        return 4 * (4 * weights + values * self.batch * steps) + PROGRAM * self.layers
 
 
 def check_settings(given: dict[str, Any], kind: type[Settings]) -> None:
@@ -109,4 +122,4 @@ def check_settings(given: dict[str, Any], kind: type[Settings]) -> None:
             )
 
 
-__all__ = ["CELLS", "GATES", "Settings", "check_settings", "option"]
+__all__ = ["CELLS", "PRODUCTS", "Settings", "check_settings", "option"]
