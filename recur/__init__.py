@@ -68,9 +68,14 @@ from recur.compose.plain import plain
 from recur.compose.readout import Readout, ReadoutParams
 from recur.compose.residual import Residual
 from recur.compose.stack import Stack
+from recur.linear_rnn.delta_net import DeltaNet
 from recur.linear_rnn.ema import EMA
+from recur.linear_rnn.gated_delta_net import GatedDeltaNet
+from recur.linear_rnn.gla import GLA
 from recur.linear_rnn.griffin import GriffinBlock
 from recur.linear_rnn.hgrn import HGRN
+from recur.linear_rnn.hgrn2 import HGRN2
+from recur.linear_rnn.linear_attention import LinearAttention
 from recur.linear_rnn.lru import LRU
 from recur.linear_rnn.min_gru import MinGRU
 from recur.linear_rnn.min_lstm import MinLSTM
@@ -92,8 +97,10 @@ __version__ = version(NAME)
 
 __all__ = [
     "EMA",
+    "GLA",
     "GRU",
     "HGRN",
+    "HGRN2",
     "LRU",
     "LSTM",
     "QRNN",
@@ -110,11 +117,13 @@ __all__ = [
     "Cell",
     "ClipCell",
     "ClipGradient",
+    "DeltaNet",
     "DropConnect",
     "Dropout",
     "Elman",
     "ElmanParams",
     "GRUParams",
+    "GatedDeltaNet",
     "GriffinBlock",
     "Highway",
     "HighwayParams",
@@ -127,6 +136,7 @@ __all__ = [
     "LayerNormLSTMParams",
     "LearnedCarry",
     "LearnedCarryParams",
+    "LinearAttention",
     "MinGRU",
     "MinLSTM",
     "PerStep",

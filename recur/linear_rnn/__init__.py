@@ -5,8 +5,11 @@ from recur.linear_rnn.base import LinearCell
 from recur.linear_rnn.complex_pair import Complex
 from recur.linear_rnn.delta_net import DeltaNet, DeltaNetCarry, DeltaNetParams
 from recur.linear_rnn.ema import EMA, EMAParams
+from recur.linear_rnn.gated_delta_net import GatedDeltaNet, GatedDeltaNetParams
+from recur.linear_rnn.gla import GLA, GLAParams
 from recur.linear_rnn.griffin import GriffinBlock, GriffinCarry, GriffinParams
 from recur.linear_rnn.hgrn import HGRN, HGRNParams
+from recur.linear_rnn.hgrn2 import HGRN2, HGRN2Params
 from recur.linear_rnn.linear_attention import LinearAttention, LinearAttentionParams
 from recur.linear_rnn.lru import LRU, LRUParams
 from recur.linear_rnn.mamba import Mamba, MambaCarry, MambaParams
@@ -32,7 +35,9 @@ from recur.linear_rnn.typed import (
 
 __all__ = [
     "EMA",
+    "GLA",
     "HGRN",
+    "HGRN2",
     "LRU",
     "QRNN",
     "RGLRU",
@@ -47,9 +52,13 @@ __all__ = [
     "DeltaNetCarry",
     "DeltaNetParams",
     "EMAParams",
+    "GLAParams",
+    "GatedDeltaNet",
+    "GatedDeltaNetParams",
     "GriffinBlock",
     "GriffinCarry",
     "GriffinParams",
+    "HGRN2Params",
     "HGRNParams",
     "LRUParams",
     "LinearAttention",

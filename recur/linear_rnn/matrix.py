@@ -114,6 +114,19 @@ def merge_heads(a: Array) -> Array:
     return a.reshape(*a.shape[:-2], a.shape[-2] * a.shape[-1])
 
 
+def check_gate(where: str, gate: Any) -> None:
+    """Complains unless a decay is of each row or of each head.
+
+    Example:
+      >>> check_gate("doc", "row")
+    """
+    if gate not in ("row", "head"):
+        raise ValueError(
+            f"{where}: gate is {gate!r}; expected 'row' or 'head', what forgets at a "
+            "rate of its own."
+        )
+
+
 def _rule(cell: MatrixCell, params: PyTree, carry: PyTree) -> MatrixCell | None:
     own = type(cell).equations is MatrixCell.equations
     return cell if own else None
@@ -121,4 +134,4 @@ def _rule(cell: MatrixCell, params: PyTree, carry: PyTree) -> MatrixCell | None:
 
 register_rule(MatrixCell, _rule)
 
-__all__ = ["MatrixCell", "merge_heads"]
+__all__ = ["MatrixCell", "check_gate", "merge_heads"]

@@ -1,0 +1,112 @@
+"""Rows of the matrix-valued cells of ``recur.linear_rnn``."""
+
+import numpy as np
+
+from recur import linear_rnn
+from tests.reference import matrix as paper
+
+
+def _linear_attention(p, s, xs):
+    """With the normaliser in the last column."""
+    weights = *np.split(p.w_ih, 3, axis=-1), *np.split(p.b, 3)
+    (s, z), ys = paper.linear_attention(*weights, s[..., :-1], s[..., -1], xs)
+    return np.concatenate([s, z[..., None]], axis=-1), ys
+
+
+def _delta_net(top):
+    def reference(p, carry, xs):
+        weights = p.w_ih, p.w_conv[::-1], p.w_b, p.gain, p.w_ho
+        (s, past), ys = paper.delta_net(*weights, *carry, xs, top)
+        return linear_rnn.DeltaNetCarry(s, tuple(past)), ys
+
+    return reference
+
+
+def _gated_delta_net(p, carry, xs):
+    w = {"ih": p.w_ih, "conv": p.w_conv[::-1], "a": p.w_a, "b_a": p.b_a, "b": p.w_b}
+    w |= {"rate": p.rate, "gate": p.w_gate}
+    (s, past), ys = paper.gated_delta_net(w, p.gain, p.w_ho, *carry, xs)
+    return linear_rnn.DeltaNetCarry(s, tuple(past)), ys
+
+
+def _gla(p, s, xs):
+    weights = *np.split(p.w_qk, 2, axis=-1), *np.split(p.w_vg, 2, axis=-1)
+    return paper.gla(*weights, p.w_down @ p.w_up, p.b, p.gain, p.w_ho, s, xs)
+
+
+def _hgrn2(bound):
+    def reference(p, s, xs):
+        return paper.hgrn2(*np.split(p.w_ih, 3, axis=-1), *p[1:], bound, s, xs)
+
+    return reference
+
+
+ROWS = {
+    "linear-attention": (linear_rnn.LinearAttention(4, heads=2), _linear_attention),
+    "delta-net-two-heads": (
+        linear_rnn.DeltaNet(4, heads=2, width=2),
+        _delta_net(1.0),
+    ),
+    "delta-net-negative": (
+        linear_rnn.DeltaNet(4, heads=2, width=2, negative=True),
+        _delta_net(2.0),
+    ),
+    "gated-delta-net": (
+        linear_rnn.GatedDeltaNet(4, heads=2, width=2),
+        _gated_delta_net,
+    ),
+    "gated-delta-net-row": (
+        linear_rnn.GatedDeltaNet(4, heads=2, width=2, gate="row"),
+        _gated_delta_net,
+    ),
+    "gla": (linear_rnn.GLA(8, heads=2, rank=2), _gla),
+    "gla-head": (linear_rnn.GLA(8, heads=2, rank=2, gate="head"), _gla),
+    "hgrn2": (linear_rnn.HGRN2(4, heads=2), _hgrn2(0.0)),
+    "hgrn2-bound": (linear_rnn.HGRN2(4, heads=2, lower_bound=0.3), _hgrn2(0.3)),
+}
+"""By name: the cell, and its equations in float64 of ``(params, carry, xs)``."""
+
+PARAMS = {
+    linear_rnn.LinearAttention: linear_rnn.LinearAttentionParams,
+    linear_rnn.DeltaNet: linear_rnn.DeltaNetParams,
+    linear_rnn.GatedDeltaNet: linear_rnn.GatedDeltaNetParams,
+    linear_rnn.GLA: linear_rnn.GLAParams,
+    linear_rnn.HGRN2: linear_rnn.HGRN2Params,
+}
+"""By cell: what its params are."""
+
+
+def _still_linear_attention(s, x):
+    s = s + np.eye(s.shape[-1])[-1]
+    o = s.sum(-2)
+    return s, paper.merged(o[..., :-1] / (o[..., -1:] + 1e-6))
+
+
+def _shifted(past):
+    return (np.zeros_like(past[0]), *past[:-1])
+
+
+def _still_delta_net(kept):
+    def still(carry, x):
+        zeros = np.zeros((*x.shape[:-1], 4))
+        return carry._replace(s=kept * carry.s, past=_shifted(carry.past)), zeros
+
+    return still
+
+
+def _decayed(by, size):
+    return lambda s, x: (by * s, np.zeros((*x.shape[:-1], size)))
+
+
+STILL = {
+    "linear-attention": _still_linear_attention,
+    "delta-net-two-heads": _still_delta_net(1.0),
+    "delta-net-negative": _still_delta_net(1.0),
+    "gated-delta-net": _still_delta_net(0.5),
+    "gated-delta-net-row": _still_delta_net(0.5),
+    "gla": _decayed(2 ** (-1 / 16), 8),
+    "gla-head": _decayed(2 ** (-1 / 16), 8),
+    "hgrn2": _decayed(0.5, 4),
+    "hgrn2-bound": _decayed(0.65, 4),
+}
+"""By name: ``(carry, x) -> (carry, y)`` of one step with all params zero."""
