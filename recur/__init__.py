@@ -77,14 +77,18 @@ from recur.linear_rnn.hgrn import HGRN
 from recur.linear_rnn.hgrn2 import HGRN2
 from recur.linear_rnn.linear_attention import LinearAttention
 from recur.linear_rnn.lru import LRU
+from recur.linear_rnn.mamba import Mamba
+from recur.linear_rnn.mamba2 import Mamba2
 from recur.linear_rnn.min_gru import MinGRU
 from recur.linear_rnn.min_lstm import MinLSTM
 from recur.linear_rnn.qrnn import QRNN
 from recur.linear_rnn.rg_lru import RGLRU
+from recur.linear_rnn.rwkv4 import RWKV4
 from recur.linear_rnn.s4d import S4D
 from recur.linear_rnn.s5 import S5
 from recur.linear_rnn.sru import SRU
 from recur.linear_rnn.typed import TGRU, TLSTM, TRNN
+from recur.linear_rnn.xlstm import MLSTM
 from recur.regularize.clip import ClipCell, ClipGradient
 from recur.regularize.drop_connect import DropConnect
 from recur.regularize.dropout import Dropout
@@ -103,8 +107,10 @@ __all__ = [
     "HGRN2",
     "LRU",
     "LSTM",
+    "MLSTM",
     "QRNN",
     "RGLRU",
+    "RWKV4",
     "S4D",
     "S5",
     "SRU",
@@ -137,6 +143,8 @@ __all__ = [
     "LearnedCarry",
     "LearnedCarryParams",
     "LinearAttention",
+    "Mamba",
+    "Mamba2",
     "MinGRU",
     "MinLSTM",
     "PerStep",

@@ -6,6 +6,7 @@ from recur import linear_rnn
 from tests import complex_linear_cases as complex_
 from tests import gated_linear_cases as gated
 from tests import matrix_linear_cases as matrix
+from tests import selective_linear_cases as selective
 from tests.reference import linear
 
 
@@ -31,6 +32,7 @@ LINEAR = {
     "min-gru-positive": (linear_rnn.MinGRU(5, positive=True), _min_gru(True)),
     **gated.ROWS,
     **complex_.ROWS,
+    **selective.ROWS,
     **matrix.ROWS,
 }
 """By name: the cell, and its equations in float64 of ``(params, carry, xs)``."""
@@ -40,6 +42,7 @@ PARAMS = {
     linear_rnn.MinGRU: linear_rnn.MinGRUParams,
     **gated.PARAMS,
     **complex_.PARAMS,
+    **selective.PARAMS,
     **matrix.PARAMS,
 }
 """By cell: what its params are."""
@@ -50,6 +53,7 @@ STILL = {
     "min-gru-positive": lambda h, x: (0.5 * h + 0.25, 0.5 * h + 0.25),
     **gated.STILL,
     **complex_.STILL,
+    **selective.STILL,
     **matrix.STILL,
 }
 """By name: ``(carry, x) -> (carry, y)`` of one step with all params zero."""

@@ -13,12 +13,14 @@ from recur.linear_rnn.hgrn2 import HGRN2, HGRN2Params
 from recur.linear_rnn.linear_attention import LinearAttention, LinearAttentionParams
 from recur.linear_rnn.lru import LRU, LRUParams
 from recur.linear_rnn.mamba import Mamba, MambaCarry, MambaParams
+from recur.linear_rnn.mamba2 import Mamba2, Mamba2Carry, Mamba2Params
 from recur.linear_rnn.matrix import MatrixCell
 from recur.linear_rnn.memory import MemoryCell
 from recur.linear_rnn.min_gru import MinGRU, MinGRUParams
 from recur.linear_rnn.min_lstm import MinLSTM, MinLSTMParams
 from recur.linear_rnn.qrnn import QRNN, QRNNCarry, QRNNParams
 from recur.linear_rnn.rg_lru import RGLRU, RGLRUParams
+from recur.linear_rnn.rwkv4 import RWKV4, RWKV4Carry, RWKV4Params
 from recur.linear_rnn.s4d import S4D, S4DParams
 from recur.linear_rnn.s5 import S5, S5Params
 from recur.linear_rnn.sru import SRU, SRUParams
@@ -32,6 +34,7 @@ from recur.linear_rnn.typed import (
     TLSTMParams,
     TRNNParams,
 )
+from recur.linear_rnn.xlstm import MLSTM, MLSTMCarry, MLSTMParams
 
 __all__ = [
     "EMA",
@@ -39,8 +42,10 @@ __all__ = [
     "HGRN",
     "HGRN2",
     "LRU",
+    "MLSTM",
     "QRNN",
     "RGLRU",
+    "RWKV4",
     "S4D",
     "S5",
     "SRU",
@@ -64,7 +69,12 @@ __all__ = [
     "LinearAttention",
     "LinearAttentionParams",
     "LinearCell",
+    "MLSTMCarry",
+    "MLSTMParams",
     "Mamba",
+    "Mamba2",
+    "Mamba2Carry",
+    "Mamba2Params",
     "MambaCarry",
     "MambaParams",
     "MatrixCell",
@@ -76,6 +86,8 @@ __all__ = [
     "QRNNCarry",
     "QRNNParams",
     "RGLRUParams",
+    "RWKV4Carry",
+    "RWKV4Params",
     "RankOne",
     "S4DParams",
     "S5Params",

@@ -27,8 +27,11 @@ def singular(step):
     """Directions and logarithms: neither values nor slopes are finite at zero."""
 
     def wrapped(params, carry, x):
-        length = sum(jnp.sum(a**2, -1, keepdims=True) for a in jax.tree.leaves(carry))
-        carry = jax.tree.map(lambda a: a / jnp.sqrt(length), carry)
+        rows = x.ndim - 1  # Leaves may differ in the axes after those.
+        square = lambda a: jnp.sum(a**2, axis=tuple(range(rows, a.ndim)))
+        length = jnp.sqrt(sum(map(square, jax.tree.leaves(carry))))
+        each = lambda a: jnp.expand_dims(length, range(rows, a.ndim))
+        carry = jax.tree.map(lambda a: a / each(a), carry)
         direction = x / jnp.sqrt(jnp.sum(x**2, -1, keepdims=True))
         return step(params, carry, direction + jnp.log(jnp.abs(x)) / 8)
 

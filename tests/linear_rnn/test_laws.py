@@ -106,8 +106,9 @@ def test_what_is_put_into_its_carry_is_carried_on_linearly(name):
     def last(carry):
         return recur.unroll(cell, params, carry, xs, implementation="scan")[0]
 
-    # Gates read a window of past inputs as they do the input.
-    held = lambda path: "past" in jax.tree_util.keystr(path)
+    # Gates read a window of past inputs as they do the input, and the exponent that a
+    # sum is divided by.
+    held = lambda path: jax.tree_util.keystr(path[:1]) in (".past", ".m", ".pp", ".t")
     along = jax.tree.map_with_path(
         lambda path, a: 0 * a if held(path) else a, random_like(1, carry)
     )
