@@ -84,6 +84,7 @@ from recur.linear_rnn.min_lstm import MinLSTM
 from recur.linear_rnn.qrnn import QRNN
 from recur.linear_rnn.rg_lru import RGLRU
 from recur.linear_rnn.rwkv4 import RWKV4
+from recur.linear_rnn.rwkv7 import RWKV7
 from recur.linear_rnn.s4d import S4D
 from recur.linear_rnn.s5 import S5
 from recur.linear_rnn.sru import SRU
@@ -111,6 +112,7 @@ __all__ = [
     "QRNN",
     "RGLRU",
     "RWKV4",
+    "RWKV7",
     "S4D",
     "S5",
     "SRU",

@@ -54,6 +54,13 @@ def _rwkv4(p, carry, xs):
     return linear_rnn.RWKV4Carry(*state), ys
 
 
+def _rwkv7(p, carry, xs):
+    mu = dict(zip("rwkvag", np.split(p.mix, 6), strict=True))
+    s = np.swapaxes(carry.s, -1, -2)
+    (s, past), ys = paper.rwkv7(p, mu, s.shape[-3], s, carry.past, xs)
+    return linear_rnn.RWKV7Carry(np.swapaxes(s, -1, -2), past), ys
+
+
 ROWS = {
     "mamba": (linear_rnn.Mamba(4, state_size=3, expand=1, width=3, rank=2), _mamba),
     "mamba2": _mamba2(
@@ -62,6 +69,10 @@ ROWS = {
     "m-lstm": (linear_rnn.MLSTM(4, heads=2), _m_lstm(lambda u: -paper.log_1p_exp(-u))),
     "m-lstm-exp": (linear_rnn.MLSTM(4, forget="exp"), _m_lstm(lambda u: u)),
     "rwkv4": (linear_rnn.RWKV4(4), _rwkv4),
+    "rwkv7": (
+        linear_rnn.RWKV7(4, heads=2, decay_rank=2, rate_rank=3, gate_rank=2),
+        _rwkv7,
+    ),
 }
 """By name: the cell, and its equations in float64 of ``(params, carry, xs)``."""
 
@@ -70,6 +81,7 @@ PARAMS = {
     linear_rnn.Mamba2: linear_rnn.Mamba2Params,
     linear_rnn.MLSTM: linear_rnn.MLSTMParams,
     linear_rnn.RWKV4: linear_rnn.RWKV4Params,
+    linear_rnn.RWKV7: linear_rnn.RWKV7Params,
 }
 """By cell: what its params are."""
 
@@ -106,11 +118,17 @@ def _still_rwkv4(carry, x):
     return linear_rnn.RWKV4Carry(*sums, m, x), np.zeros((*x.shape[:-1], 4))
 
 
+def _still_rwkv7(carry, x):
+    s = np.exp(-0.5 * np.exp(-0.5)) * carry.s
+    return linear_rnn.RWKV7Carry(s, x), np.zeros((*x.shape[:-1], 4))
+
+
 STILL = {
     "mamba": _still_mamba,
     "mamba2": _still_mamba2,
     "m-lstm": _still_m_lstm(-np.log(2)),
     "m-lstm-exp": _still_m_lstm(0.0),
     "rwkv4": _still_rwkv4,
+    "rwkv7": _still_rwkv7,
 }
 """By name: ``(carry, x) -> (carry, y)`` of one step with all params zero."""

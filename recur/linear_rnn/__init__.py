@@ -21,6 +21,7 @@ from recur.linear_rnn.min_lstm import MinLSTM, MinLSTMParams
 from recur.linear_rnn.qrnn import QRNN, QRNNCarry, QRNNParams
 from recur.linear_rnn.rg_lru import RGLRU, RGLRUParams
 from recur.linear_rnn.rwkv4 import RWKV4, RWKV4Carry, RWKV4Params
+from recur.linear_rnn.rwkv7 import RWKV7, RWKV7Carry, RWKV7Params
 from recur.linear_rnn.s4d import S4D, S4DParams
 from recur.linear_rnn.s5 import S5, S5Params
 from recur.linear_rnn.sru import SRU, SRUParams
@@ -46,6 +47,7 @@ __all__ = [
     "QRNN",
     "RGLRU",
     "RWKV4",
+    "RWKV7",
     "S4D",
     "S5",
     "SRU",
@@ -88,6 +90,8 @@ __all__ = [
     "RGLRUParams",
     "RWKV4Carry",
     "RWKV4Params",
+    "RWKV7Carry",
+    "RWKV7Params",
     "RankOne",
     "S4DParams",
     "S5Params",

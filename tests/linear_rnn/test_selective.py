@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import recur
@@ -263,6 +264,46 @@ def test_a_token_is_beside_the_one_before():
     assert_close(token_shift(jnp.array([1.0, 0.0]), x, before), jnp.array([1.0, 6.0]))
 
 
+def test_rwkv7_that_erases_nothing_only_decays_and_within_bounds():
+    cell, _ = ROWS["rwkv7"]
+    p, carry, xs = drawn(cell)
+    p = p._replace(rate_out=0 * p.rate_out, b_rate=jnp.full(H, -1e3))
+    s = lambda by: recur.unroll(cell, p, carry._replace(s=by * carry.s), xs[:1])[0].s
+    kept = (s(2.0) - s(1.0)) / carry.s
+    assert_close(kept, jnp.broadcast_to(kept[..., :1], kept.shape))
+    assert (kept > np.exp(-np.exp(-0.5))).all()
+    assert (kept < 1).all()
+    ends = [p._replace(b_decay=jnp.full(H, by)) for by in (1e3, -1e3)]
+    for end, bound in zip(ends, (np.exp(-np.exp(-0.5)), 1.0), strict=True):
+        p = end
+        assert_close((s(2.0) - s(1.0)) / carry.s, jnp.full_like(kept, bound))
+
+
+def test_rwkv7_that_erases_wholly_forgets_what_its_key_holds():
+    cell, _ = ROWS["rwkv7"]
+    p, carry, xs = drawn(cell)
+    wide_open = jnp.full(H, 1e3)
+    p = p._replace(rate_out=0 * p.rate_out, b_rate=wide_open, b_decay=-wide_open)
+    one = lambda s: cell.step(p, carry._replace(s=s), xs[0])[0].s
+    past, now = (a * p.mix[None, 2 * SIZE : 3 * SIZE] for a in (carry.past, xs[0]))
+    k = ((carry.past - past + now) @ p.w_k * p.erase[None]).reshape(-1, 2, 2)
+    k /= jnp.sqrt(jnp.sum(k**2, axis=-1, keepdims=True))
+    moved = one(carry.s + k[..., None] * jnp.array([0.3, 0.7])[None, None, None])
+    assert_close(moved, one(carry.s))
+
+
+def test_rwkv7_without_a_key_has_gradients():
+    cell, _ = ROWS["rwkv7"]
+    p, carry, xs = drawn(cell)
+    loss = lambda w: jnp.sum(outputs(cell, p._replace(w_k=w), carry, xs))
+    assert jnp.isfinite(jax.grad(loss)(0 * p.w_k)).all()
+
+
+def test_rwkv7_has_ranks_by_its_size():
+    sizes = linear_rnn.RWKV7(768, heads=12).sizes()
+    assert (sizes["D"], sizes["A"], sizes["G"]) == (64, 64, 128)
+
+
 BAD = {
     "Mamba: state_size is 0": lambda: recur.Mamba(4, state_size=0),
     "Mamba: expand is float 1.5": lambda: recur.Mamba(4, expand=1.5),
@@ -271,6 +312,8 @@ BAD = {
     "Mamba2: groups is 2 and heads 3": lambda: recur.Mamba2(6, heads=3, groups=2),
     "Mamba2: width is 0": lambda: recur.Mamba2(6, width=0),
     "Mamba2: hidden_size is 6 and heads 4": lambda: recur.Mamba2(6, heads=4),
+    "RWKV7: gate_rank is 0": lambda: recur.RWKV7(4, gate_rank=0),
+    "RWKV4.init_carry: params is None": lambda: recur.RWKV4(4).init_carry((2,)),
     "MLSTM: forget is 'tanh'; expected": lambda: recur.MLSTM(4, forget="tanh"),
 }
 

@@ -122,3 +122,33 @@ def rwkv4(mu, w, decay, u, w_o, a, b, p, before, xs):
         return state, (sigmoid(r) * mean) @ w_o
 
     return rolled(step, (a, b, p, before), xs)
+
+
+def rwkv7(p, mu, heads, s, before, xs):
+    """Peng et al. (2025), in the first layer; ``s`` of values by keys, as there."""
+
+    def each(a):
+        return a.reshape(*a.shape[:-1], heads, -1)
+
+    def step(state, x):
+        s, before = state
+        at = {n: shifted(mu[n], x, before) for n in "rwkvag"}
+        r, k, v = at["r"] @ p.w_r, at["k"] @ p.w_k, at["v"] @ p.w_v
+        d = np.tanh(at["w"] @ p.decay_in) @ p.decay_out + p.b_decay
+        w = np.exp(-np.exp(-0.5) * sigmoid(d))
+        a = sigmoid(at["a"] @ p.rate_in @ p.rate_out + p.b_rate)
+        g = sigmoid(at["g"] @ p.gate_in) @ p.gate_out
+        kk = each(k * p.erase)
+        kk = kk / np.sqrt(np.sum(kk * kk, axis=-1, keepdims=True))
+        k = k + k * (a - 1) * p.write
+        r, w, k, v, a = map(each, (r, w, k, v, a))
+        looked = np.einsum("...vk,...k->...v", s, kk)
+        s = s * w[..., None, :] - outer(looked, kk * a) + outer(v, k)
+        y = np.einsum("...vk,...k->...v", s, r)
+        y = y - np.mean(y, axis=-1, keepdims=True)
+        y = y / np.sqrt(np.mean(y * y, axis=-1, keepdims=True) + 64e-5)
+        y = y * each(p.gain) + each(p.b_norm)
+        y = y + np.sum(r * k * each(p.bonus), axis=-1, keepdims=True) * v
+        return (s, x), (y.reshape(g.shape) * g) @ p.w_ho
+
+    return rolled(step, (s, before), xs)
