@@ -82,6 +82,7 @@ from recur.linear_rnn.mamba2 import Mamba2
 from recur.linear_rnn.min_gru import MinGRU
 from recur.linear_rnn.min_lstm import MinLSTM
 from recur.linear_rnn.qrnn import QRNN
+from recur.linear_rnn.retention import Retention
 from recur.linear_rnn.rg_lru import RGLRU
 from recur.linear_rnn.rwkv4 import RWKV4
 from recur.linear_rnn.rwkv7 import RWKV7
@@ -154,6 +155,7 @@ __all__ = [
     "ReadoutParams",
     "RecurrentDropout",
     "Residual",
+    "Retention",
     "Stack",
     "Step",
     "VariationalDropout",

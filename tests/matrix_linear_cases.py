@@ -5,6 +5,9 @@ import numpy as np
 from recur import linear_rnn
 from tests.reference import matrix as paper
 
+EPS = 0.1
+"""Large, as directions of short vectors have steep derivatives."""
+
 
 def _linear_attention(p, s, xs):
     """With the normaliser in the last column."""
@@ -25,13 +28,19 @@ def _delta_net(top):
 def _gated_delta_net(p, carry, xs):
     w = {"ih": p.w_ih, "conv": p.w_conv[::-1], "a": p.w_a, "b_a": p.b_a, "b": p.w_b}
     w |= {"rate": p.rate, "gate": p.w_gate}
-    (s, past), ys = paper.gated_delta_net(w, p.gain, p.w_ho, *carry, xs)
+    (s, past), ys = paper.gated_delta_net(w, p.gain, p.w_ho, *carry, xs, EPS)
     return linear_rnn.DeltaNetCarry(s, tuple(past)), ys
 
 
 def _gla(p, s, xs):
     weights = *np.split(p.w_qk, 2, axis=-1), *np.split(p.w_vg, 2, axis=-1)
     return paper.gla(*weights, p.w_down @ p.w_up, p.b, p.gain, p.w_ho, s, xs)
+
+
+def _retention(p, carry, xs):
+    weights = np.split(p.w_ih, np.array([1, 2, 4]) * p.w_ho.shape[1], axis=-1)
+    carry, ys = paper.retention(*weights, p.w_ho, *carry, xs)
+    return linear_rnn.RetentionCarry(*carry), ys
 
 
 def _hgrn2(bound):
@@ -52,13 +61,14 @@ ROWS = {
         _delta_net(2.0),
     ),
     "gated-delta-net": (
-        linear_rnn.GatedDeltaNet(4, heads=2, width=2),
+        linear_rnn.GatedDeltaNet(4, heads=2, width=2, eps=EPS),
         _gated_delta_net,
     ),
-    "gated-delta-net-row": (
-        linear_rnn.GatedDeltaNet(4, heads=2, width=2, gate="row"),
+    "kimi-delta": (
+        linear_rnn.GatedDeltaNet(4, heads=2, width=2, gate="row", eps=EPS),
         _gated_delta_net,
     ),
+    "retention": (linear_rnn.Retention(4, heads=2), _retention),
     "gla": (linear_rnn.GLA(8, heads=2, rank=2), _gla),
     "gla-head": (linear_rnn.GLA(8, heads=2, rank=2, gate="head"), _gla),
     "hgrn2": (linear_rnn.HGRN2(4, heads=2), _hgrn2(0.0)),
@@ -70,6 +80,7 @@ PARAMS = {
     linear_rnn.LinearAttention: linear_rnn.LinearAttentionParams,
     linear_rnn.DeltaNet: linear_rnn.DeltaNetParams,
     linear_rnn.GatedDeltaNet: linear_rnn.GatedDeltaNetParams,
+    linear_rnn.Retention: linear_rnn.RetentionParams,
     linear_rnn.GLA: linear_rnn.GLAParams,
     linear_rnn.HGRN2: linear_rnn.HGRN2Params,
 }
@@ -98,12 +109,19 @@ def _decayed(by, size):
     return lambda s, x: (by * s, np.zeros((*x.shape[:-1], size)))
 
 
+def _still_retention(carry, x):
+    kept = 1 - 2.0 ** (-5 - np.arange(2)[:, None, None])
+    zeros = np.zeros((*x.shape[:-1], 4))
+    return carry._replace(s=kept * carry.s, t=carry.t + 1), zeros
+
+
 STILL = {
     "linear-attention": _still_linear_attention,
     "delta-net-two-heads": _still_delta_net(1.0),
     "delta-net-negative": _still_delta_net(1.0),
     "gated-delta-net": _still_delta_net(0.5),
-    "gated-delta-net-row": _still_delta_net(0.5),
+    "kimi-delta": _still_delta_net(0.5),
+    "retention": _still_retention,
     "gla": _decayed(2 ** (-1 / 16), 8),
     "gla-head": _decayed(2 ** (-1 / 16), 8),
     "hgrn2": _decayed(0.5, 4),

@@ -19,6 +19,7 @@ from recur.linear_rnn.memory import MemoryCell
 from recur.linear_rnn.min_gru import MinGRU, MinGRUParams
 from recur.linear_rnn.min_lstm import MinLSTM, MinLSTMParams
 from recur.linear_rnn.qrnn import QRNN, QRNNCarry, QRNNParams
+from recur.linear_rnn.retention import Retention, RetentionCarry, RetentionParams
 from recur.linear_rnn.rg_lru import RGLRU, RGLRUParams
 from recur.linear_rnn.rwkv4 import RWKV4, RWKV4Carry, RWKV4Params
 from recur.linear_rnn.rwkv7 import RWKV7, RWKV7Carry, RWKV7Params
@@ -93,6 +94,9 @@ __all__ = [
     "RWKV7Carry",
     "RWKV7Params",
     "RankOne",
+    "Retention",
+    "RetentionCarry",
+    "RetentionParams",
     "S4DParams",
     "S5Params",
     "SRUParams",

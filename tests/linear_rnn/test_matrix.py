@@ -123,6 +123,37 @@ def test_linear_attention_to_one_value_finds_it():
     assert_close(ys, v[None, None] * share)
 
 
+def test_retention_is_attention_with_a_mask_of_powers():
+    cell = linear_rnn.Retention(2 * H, heads=2)
+    p, _, xs = drawn(cell)
+    n = jnp.split(p.w_ih, [2 * H, 4 * H, 8 * H], axis=-1)
+    q, k, v = ((xs @ w).reshape(T, B, 2, -1) for w in n[:3])
+    pair = lambda a: jax.lax.complex(*jnp.split(a, 2, axis=-1))
+    angles = jnp.array([10000.0 ** -(i / (H // 2 - 1)) for i in range(H // 2)])
+    ago = jnp.arange(float(T))[:, None] - jnp.arange(float(T))[None]
+    angle = ago[..., None] * angles[None, None]
+    turn = jnp.exp(jax.lax.complex(0 * angle, angle))
+    seen = jnp.einsum("ibnk,jbnk,ijk->ijbn", pair(q), pair(k).conj(), turn).real
+    kept = jnp.array([1 - 2**-5, 1 - 2**-6])
+    mask = jnp.where(ago[..., None] < 0, 0, kept[None, None] ** ago[..., None])
+    found = jnp.einsum("ijbn,ijn,jbnv->ibnv", seen, mask, v) / jnp.sqrt(H)
+    expected = cell.read(p, found, xs)
+    for t in (0.0, 7.0):
+        start = cell.init_carry((B,))
+        start = jax.tree.map(lambda a: a.astype("float64"), start)
+        start = start._replace(t=start.t + t)
+        assert_close(rolled(cell, p, start, xs)[1], expected)
+
+
+def test_the_clock_of_retention_does_not_count_what_is_not_valid():
+    cell = linear_rnn.Retention(H, heads=2, dtype="bfloat16")
+    p = cell.init(jax.random.key(0), 3)
+    xs = jnp.ones((T, B, 3), "bfloat16")
+    carry, _ = recur.unroll(cell, p, None, xs, seq_lengths=jnp.array([2, T]))
+    assert carry.t.dtype == jnp.float32
+    assert carry.t.tolist() == [[2.0], [float(T)]]
+
+
 @pytest.mark.parametrize("name", ROWS)
 def test_in_two_pieces_it_is_the_whole(name):
     cell, _ = ROWS[name]
@@ -160,6 +191,9 @@ BAD = {
     "DeltaNet: width is 0": lambda: recur.DeltaNet(4, width=0),
     "GatedDeltaNet: gate is 'key'; expected 'row' or 'head'": (
         lambda: recur.GatedDeltaNet(4, gate="key")
+    ),
+    "Retention: hidden_size is 6 and heads 2; expected an even share": (
+        lambda: recur.Retention(6, heads=2)
     ),
     "GLA: gate is None; expected 'row' or 'head'": lambda: recur.GLA(4, gate=None),
     "GLA: hidden_size // 2 is 2 and heads 4": lambda: recur.GLA(4, heads=4),

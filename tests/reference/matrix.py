@@ -80,7 +80,7 @@ def delta_net(w_ih, w_conv, w_b, gain, w_o, s, past, xs, top=1.0):
     return rolled(step, (s, past), xs)
 
 
-def gated_delta_net(w, gain, w_o, s, past, xs):
+def gated_delta_net(w, gain, w_o, s, past, xs, eps):
     """Yang et al. (2024): decays, then writes by the delta rule; ``w`` by name."""
     heads = s.shape[-3]
 
@@ -90,8 +90,8 @@ def gated_delta_net(w, gain, w_o, s, past, xs):
         q, k, v = (in_heads(a, heads) for a in np.split(c, 3, axis=-1))
         step = in_heads(np.log(1 + np.exp(x @ w["a"] + w["b_a"])), heads)
         s = np.exp(-np.exp(w["rate"])[:, None] * step)[..., None] * s
-        s = delta(s, unit(k), v, sigmoid(x @ w["b"])[..., None])
-        o = merged(rms(found(unit(q), s) / np.sqrt(s.shape[-2]), gain))
+        s = delta(s, unit(k, eps), v, sigmoid(x @ w["b"])[..., None])
+        o = merged(rms(found(unit(q, eps), s) / np.sqrt(s.shape[-2]), gain))
         return (s, past), o * silu(x @ w["gate"]) @ w_o
 
     return rolled(step, (s, past), xs)
@@ -122,3 +122,24 @@ def hgrn2(w_q, w_f, w_i, gain, w_o, lower_bound, s, xs):
         return s, merged(rms(o, gain)) @ w_o
 
     return rolled(step, s, xs)
+
+
+def retention(w_q, w_k, w_v, w_g, w_o, s, t, xs):
+    """Sun et al. (2023), recurrent, with pairs turned by matrices."""
+    heads, size = s.shape[-3:-1]
+    angles = 10000.0 ** -np.linspace(0, 1, size // 2)
+    kept = 1 - 2.0 ** (-5 - np.arange(heads))
+
+    def turned(a, t):
+        c, d = (np.cos(t * angles)[..., None, :], np.sin(t * angles)[..., None, :])
+        one, two = a[..., : size // 2], a[..., size // 2 :]
+        return np.concatenate([c * one - d * two, d * one + c * two], axis=-1)
+
+    def step(state, x):
+        s, t = state
+        q, k, v = (in_heads(x @ w, heads) for w in (w_q, w_k, w_v))
+        s = kept[:, None, None] * s + outer(turned(k, t), v)
+        o = merged(rms(found(turned(q, t), s) / np.sqrt(size)))
+        return (s, t + 1), o * silu(x @ w_g) @ w_o
+
+    return rolled(step, (s, t), xs)

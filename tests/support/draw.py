@@ -58,7 +58,10 @@ def weights_like(leaf):
 
 def weigh(tree):
     """A weighted sum of all leaves."""
-    return sum(jnp.sum(weights_like(leaf) * leaf) for leaf in jax.tree.leaves(tree))
+    leaves = jax.tree.leaves(tree)
+    widest = max((leaf.dtype for leaf in leaves), key=lambda dtype: dtype.itemsize)
+    sums = (jnp.sum(weights_like(leaf) * leaf) for leaf in leaves)
+    return sum(a.astype(widest) for a in sums)
 
 
 def loss_of(roll):
