@@ -7,6 +7,7 @@ The entries :math:`p` that a value reads are followed as numbers, so that change
 shape are free as long as each entry comes back to its place.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -51,7 +52,7 @@ class Affine:
 
 def leaf_of_carry(number: int, shape: tuple[int, ...], dtype: Any) -> Affine:
     """A leaf of the carry, as it is."""
-    entries = np.arange(np.prod(shape, dtype=int)).reshape(shape)
+    entries = np.arange(math.prod(shape), dtype=np.int32).reshape(shape)
     return Affine({number: None}, None, entries, jnp.dtype(dtype))
 
 

@@ -24,7 +24,7 @@ from recur._jaxpr.affine import (
     leaf_of_carry,
     widest,
 )
-from recur._jaxpr.interpret import Atom, inlined, read, shape_of
+from recur._jaxpr.interpret import Atom, dtype_of, inlined, read, shape_of
 from recur._jaxpr.levels import (
     CARRY,
     INPUT,
@@ -102,6 +102,8 @@ def linear_step(
     groups = split_invars(jaxpr.invars, params, carry)
     if not groups[CARRY]:
         return "it has no carry"
+    if any(jnp.issubdtype(dtype_of(v), jax.dtypes.extended) for v in groups[CARRY]):
+        return "its carry holds random keys"
     eqns = needed(jaxpr.eqns, jaxpr.outvars)
     level = levels(eqns, jaxpr.constvars, groups)
     moving = [e for e in eqns if highest(level, e.outvars) == CARRY]

@@ -243,6 +243,33 @@ def test_one_that_is_nearly_so_is_not(step):
         recur.unroll(step, *args, implementation="associative")
 
 
+def test_a_carry_of_keys_is_left_to_the_plain_scan():
+    def step(p, carry, x):
+        key, h = carry
+        return (jax.random.split(key)[0], 0.5 * h + x), h
+
+    carry, xs = (jax.random.key(0), jnp.zeros(H)), jnp.ones((T, H))
+    (note,) = recur.explain(step, None, carry, xs).rolls
+    assert note.roller == "scan"
+    assert "its carry holds random keys" in note.reason
+    (_, h), _ = recur.unroll(step, None, carry, xs)
+    assert_close(h, jnp.full(H, 2 - 0.5 ** (T - 1)))
+
+
+def test_flags_and_counts_are_carried_too():
+    def step(p, carry, x):
+        seen, count, h = carry
+        return (x > 0, count + 2, 0.5 * h + x), (seen, count, h)
+
+    carry = jnp.zeros(H, bool), jnp.uint32(1), jnp.zeros(H)
+    xs = jnp.sin(jnp.arange(T * H, dtype=jnp.float32)).reshape(T, H)
+    found, expected = (
+        recur.unroll(step, None, carry, xs, implementation=way)
+        for way in ("associative", "scan")
+    )
+    assert_close(found, expected)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS[1:])
 def test_every_order_of_derivatives(way):
