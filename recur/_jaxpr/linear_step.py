@@ -35,6 +35,7 @@ from recur._jaxpr.levels import (
     needed,
     read_by,
     split_invars,
+    variables,
 )
 from recur._jaxpr.separable import is_separable
 from recur.types import Array, PyTree, Step
@@ -46,6 +47,8 @@ class Stage:
 
     Args:
       leaves: Their numbers.
+      early: Equations that leaves of stages before have made possible for all steps.
+      made: What is needed of these.
       reads: What their coefficients are made of.
       coefficients: Makes these, flat: factors, shifts, and what a value is at least.
       pairs: The factors, as ``(leaf, leaf of the step before)``.
@@ -54,6 +57,8 @@ class Stage:
     """
 
     leaves: tuple[int, ...]
+    early: list[JaxprEqn]
+    made: Sequence[Atom]
     reads: Sequence[Atom]
     coefficients: ClosedJaxpr
     pairs: tuple[tuple[int, int], ...]
@@ -112,10 +117,11 @@ def linear_step(
         stages = _stages(carry, groups[CARRY], news, moving, level)
     except NotAffineError as error:
         return str(error)
-    given = [*groups[CARRY], *news]
+    given = [*groups[CARRY], *news, *(v for stage in stages for v in stage.made)]
     of_outputs = needed(moving, jaxpr.outvars[len(news) :], given)
     reads = [v for stage in stages for v in stage.reads]
-    rest = read_by(of_outputs, [*reads, *jaxpr.outvars])
+    early = [e for stage in stages for e in stage.early]
+    rest = read_by([*of_outputs, *early], [*reads, *jaxpr.outvars])
     offered = [v for v in rest if level[v] == INPUT]
     of_input = [e for e in eqns if highest(level, e.outvars) == INPUT]
     fixed = [v for v in read_by(of_input, rest) if level[v] == PARAMS]
@@ -152,6 +158,7 @@ def _stages(
     for leaves in _in_order(_needs(olds, news, moving)):
         done = [n for stage in stages for n in stage.leaves]
         given = [a[n] for n in done for a in (olds, news)]
+        given += [v for stage in stages for v in stage.made]
         eqns = needed(moving, [news[n] for n in leaves], given)
         try:
             stages.append(_stage(leaves, olds, news, eqns, level))
@@ -198,16 +205,18 @@ def _stage(
     like: Any = own[0].aval
     dtype = like.dtype
     _check_alike(own)
-    reads = [v for v in read_by(eqns, [news[n] for n in leaves]) if v not in own]
-    made = {v for e in eqns for v in e.outvars}
-    reads = [v for v in reads if v not in made]
+    early, late = _apart(eqns, own)
+    behind = {*own, *(v for e in late for v in e.outvars)}
+    reads = read_by(late, [news[n] for n in leaves])
+    reads = [v for v in reads if v not in behind]
+    before = {v for e in early for v in e.outvars}
     found: dict[str, Any] = {}
 
     def coefficients(*values: Any) -> list[Any]:
         known = dict(zip(reads, values, strict=True))
         leaves_now = zip(leaves, own, strict=True)
         known |= {v: leaf_of_carry(n, shape_of(v), dtype) for n, v in leaves_now}
-        follow(eqns, known)
+        follow(late, known)
         pairs, flat = _flat([read(known, news[n]) for n in leaves], leaves, like)
         found["pairs"], found["bounded"] = pairs, len(flat) > len(pairs) + len(leaves)
         return flat
@@ -222,7 +231,28 @@ def _stage(
     }
     inner = levels(closed.jaxpr.eqns, closed.jaxpr.constvars, groups)
     constant = tuple(highest(inner, [v]) == PARAMS for v in closed.jaxpr.outvars)
-    return Stage(leaves, reads, closed, found["pairs"], constant, found["bounded"])
+    return Stage(
+        leaves=leaves,
+        early=early,
+        made=[v for v in reads if v in before],
+        reads=reads,
+        coefficients=closed,
+        pairs=found["pairs"],
+        constant=constant,
+        bounded=found["bounded"],
+    )
+
+
+def _apart(
+    eqns: list[JaxprEqn], own: Sequence[Atom]
+) -> tuple[list[JaxprEqn], list[JaxprEqn]]:
+    """Equations that do not need these leaves, and those that do."""
+    early, late, behind = [], [], set(own)
+    for eqn in eqns:
+        needs = behind.intersection(variables(eqn.invars))
+        (late if needs else early).append(eqn)
+        behind.update(eqn.outvars if needs else ())
+    return early, late
 
 
 def _check_alike(own: Sequence[Any]) -> None:

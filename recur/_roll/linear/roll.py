@@ -63,6 +63,8 @@ class LinearRoll:
         known |= dict(zip(step.offered, made, strict=True))
         last: dict[int, Array] = {}
         for stage in step.stages:
+            made = self._at_once(stage.early, stage.made, known, length)
+            known |= dict(zip(stage.made, made, strict=True))
             start = [jnp.asarray(leaves[n]) for n in stage.leaves]
             last |= self._enter(stage, known, start, flags, length)
         ys = self._at_once(step.of_outputs, step.outputs, known, length)

@@ -5,9 +5,8 @@ from dataclasses import replace
 from functools import partial
 
 import jax
-from jax.extend.core import JaxprEqn
 
-from recur._jaxpr.interpret import Values, dtype_of, read, run, shape_of
+from recur._jaxpr.interpret import Atom, Values, dtype_of, read, run, shape_of
 from recur._jaxpr.linear_step import LinearStep, linear_step
 from recur._jaxpr.symbolic_zeros import differentiated_as
 from recur._roll.chunked import tuning
@@ -19,6 +18,10 @@ from recur._roll.plain_scan import plain_scan
 from recur._roll.remat import through_segments
 from recur._roll.roller import Ready, Roll
 from recur.types import Array, PyTree
+
+SPREAD = 2
+"""Entries of coefficients for each of a product, from which the loop of the plain scan
+computes values in less time."""
 
 
 def associative(roll: Roll, *, where_it_pays: bool) -> Ready | str:
@@ -39,7 +42,7 @@ def find(roll: Roll) -> LinearStep | str:
 def linear(roll: Roll, step: LinearStep, *, parallel: bool | None) -> Ready:
     """Rolls a linear step, in chunks if not in parallel."""
     walk = Walk(parallel, roll.plan.reverse)
-    plain = _only_entrywise(step) and not parallel and not _is_widened(step)
+    plain = _is_loop_quicker(step) and not parallel and not _is_widened(step)
 
     def segment(
         carry: PyTree, inputs: tuple[PyTree, Flags], *, length: int
@@ -91,7 +94,7 @@ def _by_scan(
     *,
     length: int,
 ) -> tuple[PyTree, PyTree]:
-    """Computes values alone: entry by entry, a loop has nothing to gain from chunks."""
+    """Computes values alone, where a loop has nothing to gain from chunks."""
 
     def one(fixed: list[Array], carry: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
         known = dict(zip(step.fixed, fixed, strict=True))
@@ -120,20 +123,33 @@ def _steps_at_once(step: LinearStep) -> int:
 
 def _made(step: LinearStep) -> int:
     """Entries of the products that a step makes of its input, and of coefficients."""
-    made = [e.outvars[0] for e in step.of_input if _is_product(e)]
-    made += [v for s in step.stages for v in s.coefficients.jaxpr.outvars]
-    return sum(math.prod(shape_of(v)) for v in made)
+    return _entries(_products(step)) + _entries(_coefficients(step))
 
 
-def _only_entrywise(step: LinearStep) -> bool:
-    return not any(map(_is_product, [*step.of_input, *step.of_outputs]))
+def _is_loop_quicker(step: LinearStep) -> bool:
+    """Whether coefficients take longer to write and read than to make in a loop.
+
+    As where there are no products, or where entries are spread over a state.
+    """
+    return _entries(_coefficients(step)) > SPREAD * _entries(_products(step))
+
+
+def _coefficients(step: LinearStep) -> list[Atom]:
+    return [v for s in step.stages for v in s.coefficients.jaxpr.outvars]
+
+
+def _products(step: LinearStep) -> list[Atom]:
+    early = (e for s in step.stages for e in s.early)
+    names = ("dot_general", "conv_general_dilated")
+    eqns = [*step.of_input, *early]
+    return [e.outvars[0] for e in eqns if e.primitive.name in names]
+
+
+def _entries(variables: list[Atom]) -> int:
+    return sum(math.prod(shape_of(v)) for v in variables)
 
 
 def _is_widened(step: LinearStep) -> bool:
     """Whether a recurrence is summed in a wider dtype than that of the carry."""
     sums = {dtype_of(v) for s in step.stages for v in s.coefficients.jaxpr.outvars}
     return not sums <= {dtype_of(v) for v in step.carry}
-
-
-def _is_product(eqn: JaxprEqn) -> bool:
-    return eqn.primitive.name in ("dot_general", "conv_general_dilated")
