@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import JaxprEqn
 
+from recur._jaxpr.entries import PIECES
 from recur._jaxpr.interpret import Values, read, run_alone, shape_of
 from recur.types import Array
 
@@ -77,7 +78,7 @@ def follow(eqns: list[JaxprEqn], known: Values) -> None:
 
 def _followed(eqn: JaxprEqn, inputs: list[Any]) -> list[Any]:
     name = eqn.primitive.name
-    if name in _SHAPES:
+    if name in PIECES:
         return _reshaped(eqn, inputs[0])
     if name in _RULES:
         return [_RULES[name](eqn, *inputs)]
@@ -177,7 +178,7 @@ def _copy(eqn: JaxprEqn, a: Affine) -> Affine:
 
 
 def _reshaped(eqn: JaxprEqn, a: Affine) -> list[Affine]:
-    pieces = [np.asarray(p) for p in _SHAPES[eqn.primitive.name](eqn, a.entries)]
+    pieces = [np.asarray(p) for p in PIECES[eqn.primitive.name](eqn, a.entries)]
 
     def moved(value: Any) -> list[Any]:
         if value is None:
@@ -281,37 +282,6 @@ _RULES: dict[str, Callable[..., Affine]] = {
     "neg": _negate,
     "select_n": _select,
     "sub": _subtract,
-}
-
-_Pieces = Callable[[JaxprEqn, np.ndarray], Sequence[np.ndarray]]
-
-
-def _broadcast(eqn: JaxprEqn, p: np.ndarray) -> Sequence[np.ndarray]:
-    shape, axes = eqn.params["shape"], eqn.params["broadcast_dimensions"]
-    kept = [p.shape[axes.index(n)] if n in axes else 1 for n in range(len(shape))]
-    return [np.broadcast_to(p.reshape(kept), shape)]
-
-
-def _slice(eqn: JaxprEqn, p: np.ndarray) -> Sequence[np.ndarray]:
-    first, last = eqn.params["start_indices"], eqn.params["limit_indices"]
-    strides = eqn.params["strides"] or (1,) * p.ndim
-    return [p[tuple(map(slice, first, last, strides))]]
-
-
-def _split(eqn: JaxprEqn, p: np.ndarray) -> Sequence[np.ndarray]:
-    ends = np.cumsum(eqn.params["sizes"])[:-1]
-    return np.split(p, ends, eqn.params["axis"])
-
-
-_SHAPES: dict[str, _Pieces] = {
-    "broadcast_in_dim": _broadcast,
-    "expand_dims": lambda eqn, p: [p.reshape(shape_of(eqn.outvars[0]))],
-    "reshape": lambda eqn, p: [p.reshape(shape_of(eqn.outvars[0]))],
-    "rev": lambda eqn, p: [np.flip(p, eqn.params["dimensions"])],
-    "slice": _slice,
-    "split": _split,
-    "squeeze": lambda eqn, p: [p.reshape(shape_of(eqn.outvars[0]))],
-    "transpose": lambda eqn, p: [np.transpose(p, eqn.params["permutation"])],
 }
 
 _MIXES = {

@@ -24,7 +24,8 @@ from recur._jaxpr.affine import (
     leaf_of_carry,
     widest,
 )
-from recur._jaxpr.interpret import Atom, dtype_of, inlined, read, shape_of
+from recur._jaxpr.flat_step import FlatStep
+from recur._jaxpr.interpret import Atom, dtype_of, read, shape_of
 from recur._jaxpr.levels import (
     CARRY,
     INPUT,
@@ -34,11 +35,9 @@ from recur._jaxpr.levels import (
     levels,
     needed,
     read_by,
-    split_invars,
     variables,
 )
-from recur._jaxpr.separable import is_separable
-from recur.types import Array, PyTree, Step
+from recur.types import Array, PyTree
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,24 +86,21 @@ class LinearStep:
     structure: Any  # of (carry, y)
 
 
-def linear_step(
-    step: Step, params: PyTree, carry: PyTree, x: PyTree
-) -> LinearStep | str:
+def linear_step(flat: FlatStep) -> LinearStep | str:
     """Sorts a step whose carry is affine in itself, or says what stands in the way.
 
     Example:
+      >>> from recur._jaxpr.flat_step import flat_step
       >>> step = lambda w, h, x: (jnp.tanh(x) * h + x @ w,) * 2
       >>> w, h = jnp.ones((2, 2)), jnp.ones((1, 2))
-      >>> [stage.pairs for stage in linear_step(step, w, h, h).stages]
+      >>> [stage.pairs for stage in linear_step(flat_step(step, w, h, h)).stages]
       [((0, 0),)]
-      >>> linear_step(lambda w, h, x: (jnp.tanh(h + x), h), w, h, h)
+      >>> bend = lambda w, h, x: (jnp.tanh(h + x), h)
+      >>> linear_step(flat_step(bend, w, h, h))
       'carry: `tanh` is not affine in the carry'
     """
-    closed, shapes = inlined(step, params, carry, x)
-    if not is_separable(closed):
-        return "it has an operation that many steps may not do at once"
-    jaxpr = closed.jaxpr
-    groups = split_invars(jaxpr.invars, params, carry)
+    jaxpr = flat.closed.jaxpr
+    groups = flat.split(jaxpr.invars)
     if not groups[CARRY]:
         return "it has no carry"
     if any(jnp.issubdtype(dtype_of(v), jax.dtypes.extended) for v in groups[CARRY]):
@@ -114,7 +110,7 @@ def linear_step(
     moving = [e for e in eqns if highest(level, e.outvars) == CARRY]
     news = jaxpr.outvars[: len(groups[CARRY])]
     try:
-        stages = _stages(carry, groups[CARRY], news, moving, level)
+        stages = _stages(flat.carry, groups[CARRY], news, moving, level)
     except NotAffineError as error:
         return str(error)
     given = [*groups[CARRY], *news, *(v for stage in stages for v in stage.made)]
@@ -134,13 +130,13 @@ def linear_step(
         fixed=fixed,
         offered=offered,
         constvars=jaxpr.constvars,
-        consts=closed.consts,
+        consts=flat.closed.consts,
         params=groups[PARAMS],
         carry=groups[CARRY],
         x=groups[INPUT],
         news=news,
         outputs=jaxpr.outvars[len(news) :],
-        structure=jax.tree.structure(shapes),
+        structure=jax.tree.structure(flat.shapes),
     )
 
 

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from jax.extend import core
 from jax.extend.core import Jaxpr, JaxprEqn
 
-from recur._jaxpr.interpret import Atom, inlined, shape_of
+from recur._jaxpr.flat_step import FlatStep
+from recur._jaxpr.interpret import Atom, shape_of
 from recur._jaxpr.levels import (
     CARRY,
     INPUT,
@@ -20,14 +21,12 @@ from recur._jaxpr.levels import (
     levels,
     needed,
     read_by,
-    split_invars,
     variables,
 )
-from recur._jaxpr.separable import is_separable
 from recur._jaxpr.split_concat import split_concat
 from recur._jaxpr.symbolic_zeros import has_tangent
 from recur._jaxpr.weight_on_right import weight_on_right
-from recur.types import Array, PyTree, Step
+from recur.types import Array
 
 Users = dict[Atom, list[JaxprEqn]]
 SUMS = {"add", "add_any", "sub"}
@@ -70,27 +69,23 @@ class StepPartition:
     structure: Any  # of (carry, y)
 
 
-def partition_step(
-    step: Step, params: PyTree, carry: PyTree, x: PyTree
-) -> StepPartition | str:
+def partition_step(flat: FlatStep) -> StepPartition | str:
     """Sorts a step, or says why there is nothing to gain or to rely on.
 
     Example:
       >>> step = lambda w, h, x: (jnp.tanh(x + h @ w),) * 2
       >>> w, h = jnp.ones((2, 2)), jnp.ones((1, 2))
-      >>> found = partition_step(step, w, h, h)
+      >>> from recur._jaxpr.flat_step import flat_step
+      >>> found = partition_step(flat_step(step, w, h, h))
       >>> [eqn.primitive.name for eqn in found.rest]
       ['tanh']
     """
-    closed, shapes = inlined(step, params, carry, x)
-    if not is_separable(closed):
-        return "it has an operation that many steps may not do at once"
-    level_of = _leveller(closed.jaxpr, params, carry)
-    closed = weight_on_right(closed, lambda v: level_of(v) == PARAMS)
-    closed = split_concat(closed, _joining(_leveller(closed.jaxpr, params, carry)))
+    level_of = _leveller(flat, flat.closed.jaxpr)
+    closed = weight_on_right(flat.closed, lambda v: level_of(v) == PARAMS)
+    closed = split_concat(closed, _joining(_leveller(flat, closed.jaxpr)))
     jaxpr = closed.jaxpr
     eqns = needed(jaxpr.eqns, jaxpr.outvars)
-    groups = split_invars(jaxpr.invars, params, carry)
+    groups = flat.split(jaxpr.invars)
     level = levels(eqns, jaxpr.constvars, groups)
     users = _users(eqns)
     of_carry = [e for e in eqns if highest(level, e.outvars) == CARRY]
@@ -104,7 +99,7 @@ def partition_step(
         if _spreads(e, level) and _all_early(e, users, level, chained, jaxpr.outvars):
             level[e.outvars[0]] = INPUT
     marked = {id(p.eqn) for p in products}
-    floating = all(map(_is_floating, jax.tree.leaves((carry, shapes))))
+    floating = all(map(_is_floating, jax.tree.leaves((flat.carry, flat.shapes))))
     if not products:
         return "it has no product of its carry with a weight"
     if not (groups[INPUT] and floating):
@@ -123,15 +118,13 @@ def partition_step(
         carry=groups[CARRY],
         x=groups[INPUT],
         outputs=jaxpr.outvars,
-        structure=jax.tree.structure(shapes),
+        structure=jax.tree.structure(flat.shapes),
     )
 
 
-def _leveller(jaxpr: Jaxpr, params: PyTree, carry: PyTree) -> Callable[[Atom], int]:
+def _leveller(flat: FlatStep, jaxpr: Jaxpr) -> Callable[[Atom], int]:
     """Tells what a variable needs."""
-    level = levels(
-        jaxpr.eqns, jaxpr.constvars, split_invars(jaxpr.invars, params, carry)
-    )
+    level = levels(jaxpr.eqns, jaxpr.constvars, flat.split(jaxpr.invars))
     return lambda v: highest(level, [v])
 
 

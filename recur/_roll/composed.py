@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 
 from recur._roll.flags import Flags
-from recur._roll.masking import Starts, check_outputs
-from recur._roll.padding import fill_with, tree_where
+from recur._roll.masking import Starts, zero_outputs
+from recur._roll.padding import fill_with
 from recur._roll.per_step import with_values
 from recur._roll.roller import Ready, Roll
 from recur._roll.steps import step_of
-from recur.types import Array, Cell, PyTree, Step
+from recur.types import Cell, PyTree, Step
 
 
 class Part(NamedTuple):
@@ -77,7 +77,7 @@ def composed(roll: Roll, *, where_it_pays: bool) -> Ready | str:
                 ys = fill_with(lent, flags.valid, ys)
             carries.append(last)
         ys = owner.act_on_all(params, xs, ys)
-        return owner.join(carries), _zeroed(flags.valid, ys)
+        return owner.join(carries), zero_outputs(flags.valid, ys)
 
     return Ready("", segment)
 
@@ -125,13 +125,6 @@ def _of_parts(
     if carry is None:
         return [None] * count
     return [part.carry for part in owner.parts(params, carry)]
-
-
-def _zeroed(valid: Array | None, ys: PyTree) -> PyTree:
-    if valid is None:
-        return ys
-    check_outputs(valid[0], jax.tree.map(lambda a: a[0], ys))
-    return tree_where(valid, ys, None)
 
 
 def depth(owner: Any, name: str) -> int:

@@ -82,6 +82,19 @@ def apply_masks(flags: Flags, starts: Starts, *, reverse: bool) -> Callable:
     return masked_step
 
 
+def zero_outputs(valid: Array | None, ys: PyTree) -> PyTree:
+    """Puts zeros for the outputs ``[T, ...]`` of steps that do not count.
+
+    Example:
+      >>> zero_outputs(jnp.array([True, False]), jnp.array([2.0, jnp.nan]))
+      Array([2., 0.], dtype=float32)
+    """
+    if valid is None:
+        return ys
+    check_outputs(valid[0], jax.tree.map(lambda a: a[0], ys))
+    return tree_where(valid, ys, None)
+
+
 def check_outputs(valid: Array, y: PyTree) -> None:
     """Refuses outputs without the batch axes of the flags.
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 import jax
 
+from recur._jaxpr.flat_step import FlatStep, flat_step
 from recur._jaxpr.interpret import traced
 from recur._roll.flags import Flags
 from recur._roll.masking import Starts
@@ -74,6 +75,11 @@ class Roll:
     def traced(self) -> Step:
         """The whole step, traced for good by the first roller that asks."""
         return traced(self.whole, self.params, self.carry, self.x)
+
+    @cached_property
+    def flat(self) -> FlatStep | str:
+        """Its equations, or why many steps may not be done at once."""
+        return flat_step(self.traced, self.params, self.carry, self.x)
 
     @property
     def cheapest(self) -> Step:

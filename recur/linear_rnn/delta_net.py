@@ -14,6 +14,7 @@ from recur._roll.linear.rank_one import RankOne
 from recur.cells.gated import Params
 from recur.linear_rnn.matrix import merge_heads
 from recur.linear_rnn.memory import MemoryCell
+from recur.linear_rnn.selective import draw_within
 from recur.linear_rnn.short_conv import short_conv
 from recur.types import Array
 
@@ -78,10 +79,8 @@ class DeltaRule(MemoryCell[Params, DeltaNetCarry], Generic[Params]):
         """Draws the convolution as layers of one feature each do."""
         if name == "w_ho":  # Which is no weight over time.
             return self.kernel_init(key, shape, self.dtype)
-        if name != "w_conv":
-            return None
-        bound = self.width**-0.5
-        return jax.random.uniform(key, shape, self.dtype, -bound, bound)
+        conv = name == "w_conv"
+        return draw_within(key, shape, self.width, self.dtype) if conv else None
 
     def convolved(
         self, params: Any, past: tuple[Array, ...], x: Array

@@ -13,9 +13,11 @@ from recur._portable import portable
 from recur._roll.linear.rank_one import RankOne
 from recur.linear_rnn.delta_net import DeltaRule
 from recur.linear_rnn.matrix import check_gate, merge_heads
+from recur.linear_rnn.selective import draw_step_bias
 from recur.types import Array
 
-_LEAST, _MOST = 1e-3, 1e-1
+STEPS = (1e-3, 1e-1)
+"""Between which the first steps are drawn."""
 
 
 @portable
@@ -104,11 +106,9 @@ class GatedDeltaNet(DeltaRule[GatedDeltaNetParams]):
         r"""Draws rates up to 16, and steps of 0.001 to 0.1, evenly by logarithm."""
         if name == "rate":
             return jnp.log(jax.random.uniform(key, shape, self.dtype, 1e-3, 16))
-        if name != "b_a":
-            return super().initial(name, key, shape)
-        ends = jnp.log(jnp.array([_LEAST, _MOST], self.dtype))
-        step = jnp.exp(jax.random.uniform(key, shape, self.dtype, *ends))
-        return jnp.log(jnp.expm1(step))  # Of which it is the softplus.
+        if name == "b_a":
+            return draw_step_bias(key, shape, STEPS, self.dtype)
+        return super().initial(name, key, shape)
 
     def front(
         self, params: GatedDeltaNetParams, carry: tuple[Any, ...], x: Array

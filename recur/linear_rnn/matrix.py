@@ -99,10 +99,6 @@ class MatrixCell(GatedCell[Params, Array], Generic[Params]):
         s, found = take_step(self.elements(params, x), carry)
         return s, self.read(params, found, x)
 
-    def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
-        """Advances by one step; the new carry is in the dtype of the old."""
-        return super().step(params, carry, x)
-
 
 def merge_heads(a: Array) -> Array:
     """Makes one axis of heads and values.

@@ -90,10 +90,6 @@ class MemoryCell(MatrixCell[Params], Composed, Generic[Params, Carry]):
         found = Memory().read(None, found, done)
         return self.carry_type(s, *rest), self.read(params, found, x)
 
-    def step(self, params: Params, carry: Any, x: Array) -> tuple[Any, Array]:
-        """Advances by one step; the new carry is in the dtypes of the old."""
-        return super().step(params, carry, x)
-
     def parts(self, params: Params, carry: Any) -> list[Part]:
         """Lists what makes keys and values, and the matrix."""
         where, made = f"{type(self).__name__}.step", f"{type(self).__name__}(...).init"

@@ -62,12 +62,14 @@ def resolve_rule(
     if own is not None:  # Refuses what does not fit.
         jax.eval_shape(roll.whole, roll.params, roll.carry, roll.x)
         return own
-    linear = linear_step(roll.traced, roll.params, roll.carry, roll.x)
+    if isinstance(roll.flat, str):
+        return roll.flat
+    linear = linear_step(roll.flat)
     if isinstance(linear, LinearStep):
         return linear
-    found = partition_step(roll.traced, roll.params, roll.carry, roll.x)
+    found = partition_step(roll.flat)
     if isinstance(found, str):
-        return f"{found}; {linear}" if linear not in found else found
+        return f"{found}; {linear}"
     if where_it_pays and not _pays(found):
         return "of so many rows the plain scan is faster"
     return TracedRule(found)

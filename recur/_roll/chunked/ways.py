@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 
@@ -10,6 +10,8 @@ from recur._roll.chunked import tuning
 from recur._roll.chunked.rule import StepRule
 from recur._roll.chunked.tuning import Tuning
 from recur.types import PyTree
+
+Kind = TypeVar("Kind")
 
 
 class Way(NamedTuple):
@@ -44,7 +46,7 @@ def ways_of(
 
 
 def by_platform(
-    ways: Mapping[str, Way], function: Callable[..., PyTree], *args: PyTree
+    ways: Mapping[str, Kind], function: Callable[..., PyTree], *args: PyTree
 ) -> PyTree:
     """Calls ``function(way, *args)`` with the way of the platform.
 

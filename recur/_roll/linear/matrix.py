@@ -10,8 +10,7 @@ from recur._ops.wide import widened
 from recur._roll.chunked import tuning
 from recur._roll.flags import Flags
 from recur._roll.linear.rank_one import RankOne, take_chunk
-from recur._roll.masking import check_outputs
-from recur._roll.padding import tree_where
+from recur._roll.masking import zero_outputs
 from recur._roll.remat import through_segments
 from recur._roll.roller import Ready, Roll
 from recur.types import Array, PyTree
@@ -64,10 +63,7 @@ def _take(
     s, found = take_chunk(done, widened(carry), flags, anew, reverse=reverse)
     ys = rule.read(roll.params, found, xs)
     ys = jax.tree.map(lambda y: y.astype(carry.dtype), ys)
-    if flags.valid is not None:
-        check_outputs(flags.valid[0], jax.tree.map(lambda y: y[0], ys))
-        ys = tree_where(flags.valid, ys, None)
-    return s.astype(carry.dtype), ys
+    return s.astype(carry.dtype), zero_outputs(flags.valid, ys)
 
 
 def _steps_at_once(roll: Roll, rule: MatrixRule) -> int:

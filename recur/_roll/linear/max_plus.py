@@ -15,9 +15,9 @@ import jax.numpy as jnp
 from recur._jaxpr.symbolic_zeros import drop_symbolic_zeros, instantiate_zeros
 from recur._roll.linear.recurrence import (
     Walk,
-    by_platform,
     recurrence,
     states_before,
+    walked,
 )
 from recur.types import Array
 
@@ -40,7 +40,7 @@ def max_plus(walk: Walk, add: Array, least: Array, start: Array) -> Array:
       Array([4., 3.], dtype=float32)
     """
     ways = partial(_sequential, walk.reverse), partial(_parallel, walk.reverse)
-    run = jax.custom_jvp(partial(by_platform, walk, ways))
+    run = jax.custom_jvp(partial(walked, walk, ways))
 
     def push(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
         add, least, start = primals

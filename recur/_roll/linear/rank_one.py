@@ -101,7 +101,10 @@ def _taken(
 ) -> tuple[Array, Array]:
     until = jnp.cumsum(of.log_decay, axis=-2)
     before = until - of.log_decay
-    past = _Past(until, before, segments, s, anew)
+    start = jnp.zeros_like(before)
+    if segments is not None:
+        start = segments.first.astype(before.dtype) @ before
+    past = _Past(until, start, segments, s, anew)
     out = past.entered(of.query, until) + past.link(of.query, of.key, until) @ of.value
     wrote = [(of.key, of.value)]
     if of.erase is not None and of.look is not None:
@@ -143,7 +146,7 @@ class _Past(NamedTuple):
     """What the steps of a chunk see of what was before."""
 
     until: Array  # [..., L, K or 1], the sum of the logarithms of decays
-    before: Array
+    start: Array  # the same before the start of each one's segment
     segments: Segments | None
     s: Array
     anew: Array | None
@@ -163,34 +166,21 @@ class _Past(NamedTuple):
 
     def entered(self, x: Array, at: Array) -> Array:
         """What each finds by ``x`` of what its segment started from."""
+        left = x * jnp.exp(at - self.start)
         if self.segments is None or self.anew is None:
-            return x * jnp.exp(at) @ self.s
+            return left @ self.s
         old = self.segments.entered
-        found = jnp.where(old, x * jnp.exp(at - self._start()), 0) @ self.s
-        anew = jnp.where(old, 0, x * jnp.exp(at - self._start())) @ self.anew
-        return found + anew
+        return jnp.where(old, left, 0) @ self.s + jnp.where(old, 0, left) @ self.anew
 
     def last(self, wrote: list[tuple[Array, Array]]) -> Array:
         """``S`` after the last step."""
-        end = self.until[..., -1:, :]
-        start, old, seen = 0.0, True, None
-        if self.segments is not None:
-            start = self._start()[..., -1:, :]
-            old = self.segments.entered[..., -1:, :]
+        end, s, seen = self.until[..., -1:, :], self.s, jnp.bool_(True)
+        if self.segments is not None and self.anew is not None:
+            s = jnp.where(self.segments.entered[..., -1:, :], s, self.anew)
             seen = self.segments.same[..., -1, :, None]
-        kept = jnp.swapaxes(jnp.exp(end - start), -1, -2)
-        s = kept * (self.s if self.anew is None else jnp.where(old, self.s, self.anew))
-        fall = (
-            jnp.exp(end - self.until)
-            if seen is None
-            else _exp_where(seen, end - self.until)
-        )
-        return sum((jnp.swapaxes(k * fall, -1, -2) @ v for k, v in wrote), s)
-
-    def _start(self) -> Array:
-        """The sum of logarithms before the start of each one's segment."""
-        assert self.segments is not None
-        return self.segments.first.astype(self.until.dtype) @ self.before
+        kept = jnp.swapaxes(jnp.exp(end - self.start[..., -1:, :]), -1, -2) * s
+        fall = _exp_where(seen, end - self.until)
+        return sum((jnp.swapaxes(k * fall, -1, -2) @ v for k, v in wrote), kept)
 
 
 def _exp_where(seen: Array, fall: Array) -> Array:

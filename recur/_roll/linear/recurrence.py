@@ -21,6 +21,7 @@ from recur._jaxpr.symbolic_zeros import (
     instantiate_zeros,
 )
 from recur._roll.chunked import tuning
+from recur._roll.chunked.ways import by_platform
 from recur.types import Array, PyTree
 
 Pairs = tuple[tuple[int, int], ...]
@@ -71,7 +72,7 @@ def recurrence(
         partial(_sequential, walk.reverse, pairs),
         partial(_parallel, walk.reverse, pairs),
     )
-    run = partial(by_platform, walk, ways)
+    run = partial(walked, walk, ways)
     if not all(map(has_tangent, start)):
         return run(factors, shifts, start)
     again = partial(recurrence, walk, pairs)
@@ -92,7 +93,7 @@ def recurrence(
     return values(list(factors), list(shifts), list(start))
 
 
-def by_platform(
+def walked(
     walk: Walk, ways: tuple[Callable[..., PyTree], Callable[..., PyTree]], *args: PyTree
 ) -> PyTree:
     """Calls the sequential or the parallel way, whose second argument has all steps."""
@@ -100,10 +101,9 @@ def by_platform(
         return ways[walk.parallel](*args)
     length = len(jax.tree.leaves(args[1])[0])
     wanted = {n: length >= t.parallel_steps for n, t in tuning.TUNINGS.items()}
-    if len(set(wanted.values())) == 1:
-        return ways[wanted["default"]](*args)
-    branches = {name: ways[parallel] for name, parallel in wanted.items()}
-    return jax.lax.platform_dependent(*args, **branches)
+    if len(set(wanted.values())) == 1:  # Else the same would be compiled twice.
+        wanted = {"default": wanted["default"]}
+    return by_platform(wanted, lambda parallel, *args: ways[parallel](*args), *args)
 
 
 def states_before(walk: Walk, after: Array, start: Array) -> Array:

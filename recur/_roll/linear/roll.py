@@ -28,8 +28,7 @@ from recur._roll.linear.coefficients import (
     obey,
 )
 from recur._roll.linear.recurrence import Walk, states_before
-from recur._roll.masking import Starts, check_outputs
-from recur._roll.padding import tree_where
+from recur._roll.masking import Starts, zero_outputs
 from recur.types import Array, PyTree
 
 CARRIES = "recur_carries"
@@ -71,7 +70,7 @@ class LinearRoll:
         ends = [last[n] for n in range(len(leaves))]
         # The structure of a step's result, of which the carry is left out.
         _, ys = step.structure.unflatten([*ends, *ys])
-        return structure.unflatten(ends), _zeroed(flags.valid, ys)
+        return structure.unflatten(ends), zero_outputs(flags.valid, ys)
 
     def _enter(
         self,
@@ -88,13 +87,13 @@ class LinearRoll:
         """
         step, plain = self.step, self._coefficients(stage, known, length)
         wide = [a.astype(b.dtype) for a, b in zip(start, plain.shifts, strict=True)]
-        flagged = obey(plain, flags, self._of(stage, self.starts), self.walk.reverse)
+        starts = self._starts_of(stage)
+        flagged = obey(plain, flags, starts, self.walk.reverse)
         after = [_kept(a) for a in flagged.walk(self.walk, wide)]
-        lent = self._of(stage, self.starts)
         before = [
             states_before(self.walk, a, b) for a, b in zip(after, wide, strict=True)
         ]
-        begun = begin(flags, lent, before, self.walk.reverse)
+        begun = begin(flags, starts, before, self.walk.reverse)
         news = after if flagged is plain else plain.take(begun)
         for n, old, new, like in zip(stage.leaves, begun, news, start, strict=True):
             known[step.carry[n]] = old.astype(like.dtype)
@@ -104,14 +103,14 @@ class LinearRoll:
         rows = zip(stage.leaves, ends, start, strict=True)
         return {n: a.astype(like.dtype) for n, a, like in rows}
 
-    def _of(self, stage: Stage, starts: Starts) -> Starts:
+    def _starts_of(self, stage: Stage) -> Starts:
         def own(carry: PyTree) -> PyTree:
             if carry is None:
                 return None
             leaves: list[Any] = jax.tree.leaves(carry)
             return [leaves[n] for n in stage.leaves]
 
-        return Starts(own(starts.reset), own(starts.invalid))
+        return Starts(*map(own, self.starts))
 
     def _coefficients(self, stage: Stage, known: Values, length: int) -> Coefficients:
         """Computes what does not change over time once, the rest for all steps."""
@@ -162,10 +161,3 @@ def _kept(a: Array) -> Array:
 def _as_array(value: Any, like: Atom) -> Array:
     aval: Any = like.aval
     return jnp.asarray(value, aval.dtype) if isinstance(like, core.Literal) else value
-
-
-def _zeroed(valid: Array | None, ys: PyTree) -> PyTree:
-    if valid is None:
-        return ys
-    check_outputs(valid[0], jax.tree.map(lambda a: a[0], ys))
-    return tree_where(valid, ys, None)

@@ -28,15 +28,10 @@ def associative(roll: Roll, *, where_it_pays: bool) -> Ready | str:
     """Takes linear steps, all at once; see :data:`recur._roll.roller.Roller`."""
     if where_it_pays:
         return ""
-    found = find(roll)
-    return found if isinstance(found, str) else linear(roll, found, parallel=True)
-
-
-def find(roll: Roll) -> LinearStep | str:
-    """Takes a linear step apart, or says why it is not one."""
     if roll.plan.symbolic:
         return "its sizes are symbols, and chunks are cut by numbers"
-    return linear_step(roll.traced, roll.params, roll.carry, roll.x)
+    found = roll.flat if isinstance(roll.flat, str) else linear_step(roll.flat)
+    return found if isinstance(found, str) else linear(roll, found, parallel=True)
 
 
 def linear(roll: Roll, step: LinearStep, *, parallel: bool | None) -> Ready:
