@@ -36,6 +36,10 @@ class Composed(ABC):
     by_segment = False
     """Whether outputs of all steps must not exist at once, but those of a segment."""
 
+    step_is_made_by: tuple[str, ...] = ()
+    """Methods behind the step: a subclass with one of its own is not what its parts
+    say."""
+
     @abstractmethod
     def parts(self, params: PyTree, carry: PyTree) -> list[Part]:
         """Lists the parts, of which each takes the output of the one before."""
@@ -89,7 +93,8 @@ def composition(step: Step) -> Composed | None:
     owner: Any = step.__self__ if bound else step
     if not isinstance(owner, Composed) or name not in ("step", "__call__"):
         return None
-    return owner if depth(owner, "parts") <= depth(owner, name) else None
+    behind = [depth(owner, method) for method in (name, *owner.step_is_made_by)]
+    return owner if depth(owner, "parts") <= min(behind) else None
 
 
 def _chosen(owner: Composed, roll: Roll) -> Iterator[tuple[Ready, PyTree]]:

@@ -62,8 +62,16 @@ class Looking(MemoryCell):
         return merge_heads(found) * aside.sum(-1, keepdims=True)
 
 
+class LookingAway(Looking):
+    """A subclass with equations of its own."""
+
+    def equations(self, params, carry, x):
+        carry, y = super().equations(params, carry, x)
+        return carry, -y
+
+
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("kind", [Decaying, Reversed, Looking])
+@pytest.mark.parametrize("kind", [Decaying, Reversed, Looking, LookingAway])
 def test_is_what_the_plain_scan_makes_of_it(kind):
     cell = kind(4, heads=2, dtype="float64")
     params = cell.init(jax.random.key(0), SIZE)
