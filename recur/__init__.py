@@ -68,6 +68,7 @@ from recur.compose.plain import plain
 from recur.compose.readout import Readout, ReadoutParams
 from recur.compose.residual import Residual
 from recur.compose.stack import Stack
+from recur.linear_rnn.complex_hgrn import ComplexHGRN
 from recur.linear_rnn.delta_net import DeltaNet
 from recur.linear_rnn.ema import EMA
 from recur.linear_rnn.gated_delta_net import GatedDeltaNet
@@ -76,15 +77,18 @@ from recur.linear_rnn.griffin import GriffinBlock
 from recur.linear_rnn.hgrn import HGRN
 from recur.linear_rnn.hgrn2 import HGRN2
 from recur.linear_rnn.linear_attention import LinearAttention
+from recur.linear_rnn.lmu import LMU
 from recur.linear_rnn.lru import LRU
 from recur.linear_rnn.mamba import Mamba
 from recur.linear_rnn.mamba2 import Mamba2
 from recur.linear_rnn.min_gru import MinGRU
 from recur.linear_rnn.min_lstm import MinLSTM
+from recur.linear_rnn.mlstm_layer import MLSTMLayer
 from recur.linear_rnn.qrnn import QRNN
 from recur.linear_rnn.retention import Retention
 from recur.linear_rnn.rg_lru import RGLRU
 from recur.linear_rnn.rwkv4 import RWKV4
+from recur.linear_rnn.rwkv6 import RWKV6
 from recur.linear_rnn.rwkv7 import RWKV7
 from recur.linear_rnn.s4d import S4D
 from recur.linear_rnn.s5 import S5
@@ -107,12 +111,14 @@ __all__ = [
     "GRU",
     "HGRN",
     "HGRN2",
+    "LMU",
     "LRU",
     "LSTM",
     "MLSTM",
     "QRNN",
     "RGLRU",
     "RWKV4",
+    "RWKV6",
     "RWKV7",
     "S4D",
     "S5",
@@ -126,6 +132,7 @@ __all__ = [
     "Cell",
     "ClipCell",
     "ClipGradient",
+    "ComplexHGRN",
     "DeltaNet",
     "DropConnect",
     "Dropout",
@@ -146,6 +153,7 @@ __all__ = [
     "LearnedCarry",
     "LearnedCarryParams",
     "LinearAttention",
+    "MLSTMLayer",
     "Mamba",
     "Mamba2",
     "MinGRU",

@@ -14,6 +14,7 @@ from tests.linear_cases import LINEAR
 from tests.reference.elman import elman, elman_unit, relu, tanh
 from tests.reference.gru import gru_first_form, gru_second_form
 from tests.reference.layer_norm import layer_norm_gru, layer_norm_lstm
+from tests.reference.lmu import lmu
 from tests.reference.lstm import lstm, lstm_coupled, lstm_peephole, lstm_projection
 
 
@@ -148,6 +149,11 @@ def _layer_norm_gru(p, h, xs):
     return layer_norm_gru(zr(w_h), zr(w_x), w_x["n"], w_h["n"], alpha, beta, h, xs)
 
 
+def _lmu(p, carry, xs):
+    (h, m), ys = lmu(*p, 4.0, *carry, xs)
+    return recur.linear_rnn.LMUCarry(h, m), ys
+
+
 def _stack(*references):
     def reference(params, carry, xs):
         carries = []
@@ -221,6 +227,7 @@ CASES = [
         reference=_layer_norm_gru,
     ),
     *(Case(name, *row[:1], reference=row[1]) for name, row in LINEAR.items()),
+    Case("lmu", recur.LMU(4, order=3, theta=4.0, memories=2), reference=_lmu),
     Case("user-cell", UserCell(4)),
     Case("stack-of-user-cells", recur.Stack((UserCell(4), recur.LSTM(3)))),
 ]

@@ -4,6 +4,7 @@ import numpy as np
 
 from recur import linear_rnn
 from tests.reference import ssm
+from tests.reference.complex_hgrn import complex_hgrn
 
 
 def _both(p):
@@ -30,6 +31,12 @@ def _s5(**options):
     return reference
 
 
+def _complex_hgrn(p, q, xs):
+    w, b = (np.split(a, np.arange(1, 4) * len(p.theta), -1) for a in (p.w_ih, p.b))
+    w, b = (dict(zip(("f", "re", "im", "g"), a, strict=True)) for a in (w, b))
+    return complex_hgrn(w, b, *p[2:], 0.3, ssm.matrix(*q), xs)
+
+
 # What grows is held to nothing in float32: their params are drawn at random.
 _S5 = {"state_size": 4, "clip_eigs": True}
 _BILINEAR = {"discretization": "bilinear", "conj_sym": False}
@@ -42,12 +49,14 @@ ROWS = {
         linear_rnn.S5(3, blocks=2, **_S5, **_BILINEAR),
         _s5(bilinear=True, pairs=False, clip=True),
     ),
+    "complex-hgrn": (linear_rnn.ComplexHGRN(4, lower_bound=0.3), _complex_hgrn),
 }
 
 PARAMS = {
     linear_rnn.LRU: linear_rnn.LRUParams,
     linear_rnn.S4D: linear_rnn.S4DParams,
     linear_rnn.S5: linear_rnn.S5Params,
+    linear_rnn.ComplexHGRN: linear_rnn.ComplexHGRNParams,
 }
 
 
@@ -67,4 +76,5 @@ STILL = {
     "s4d": _turned(np.exp(-1), 1 - np.exp(-1)),
     "s5": _turned(np.exp(-1e-4)),
     "s5-bilinear": _turned((1 - 5e-5) / (1 + 5e-5)),
+    "complex-hgrn": lambda q, x: (_turned(0.65)(q, x)[0], np.zeros_like(q.re)),
 }

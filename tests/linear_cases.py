@@ -57,3 +57,18 @@ STILL = {
     **matrix.STILL,
 }
 """By name: ``(carry, x) -> (carry, y)`` of one step with all params zero."""
+
+_AS = {
+    "min-gru": "min-gru-positive min-lstm min-lstm-positive sru sru-projection hgrn "
+    "t-rnn rg-lru",
+    "t-lstm": "qrnn t-gru",
+    "mamba": "qrnn-ifo",
+    "s5-bilinear": "lru s4d s5",
+    "m-lstm": "m-lstm-exp m-lstm-layer mamba2",
+    "gla": "hgrn2 hgrn2-bound",
+    "gla-head": "linear-attention",
+    "gated-delta-net": "delta-net-two-heads delta-net-negative",
+    "kimi-delta": "rwkv7",
+}
+ROLLED_AS = {name: first for first, names in _AS.items() for name in names.split()}
+"""By name: the row whose step is rolled in the same way, with all laws of rolls."""

@@ -50,6 +50,21 @@ def _hgrn2(bound):
     return reference
 
 
+def _m_lstm_layer(cell):
+    def reference(p, carry, xs):
+        keys, wide = cell.key_size(), cell.value_size()
+        parts = np.split(p.w_ih, (keys, 2 * keys, 2 * keys + wide), axis=-1)
+        w = dict(zip("qkvo", parts, strict=True))
+        (w_i, w_f), (b_i, b_f) = (np.split(a, 2, -1) for a in (p.w_gates, p.b_gates))
+        weights = w, w_i, b_i, w_f, b_f, p.gain, p.w_ho, cell.cap
+        start = carry.s[..., :-1], carry.s[..., -1], carry.m
+        (c, n, m), ys = paper.m_lstm_layer(*weights, *start, xs)
+        s = np.concatenate([c, n[..., None]], axis=-1)
+        return linear_rnn.MLSTMCarry(s, m), ys
+
+    return cell, reference
+
+
 ROWS = {
     "linear-attention": (linear_rnn.LinearAttention(4, heads=2), _linear_attention),
     "delta-net-two-heads": (
@@ -71,6 +86,9 @@ ROWS = {
     "retention": (linear_rnn.Retention(4, heads=2), _retention),
     "gla": (linear_rnn.GLA(8, heads=2, rank=2), _gla),
     "gla-head": (linear_rnn.GLA(8, heads=2, rank=2, gate="head"), _gla),
+    "m-lstm-layer": _m_lstm_layer(
+        linear_rnn.MLSTMLayer(4, heads=2, key_features=2, value_features=6, cap=2.0)
+    ),
     "hgrn2": (linear_rnn.HGRN2(4, heads=2), _hgrn2(0.0)),
     "hgrn2-bound": (linear_rnn.HGRN2(4, heads=2, lower_bound=0.3), _hgrn2(0.3)),
 }
@@ -82,6 +100,7 @@ PARAMS = {
     linear_rnn.GatedDeltaNet: linear_rnn.GatedDeltaNetParams,
     linear_rnn.Retention: linear_rnn.RetentionParams,
     linear_rnn.GLA: linear_rnn.GLAParams,
+    linear_rnn.MLSTMLayer: linear_rnn.MLSTMLayerParams,
     linear_rnn.HGRN2: linear_rnn.HGRN2Params,
 }
 """By cell: what its params are."""
@@ -115,6 +134,13 @@ def _still_retention(carry, x):
     return carry._replace(s=kept * carry.s, t=carry.t + 1), zeros
 
 
+def _still_m_lstm_layer(carry, x):
+    m = np.maximum(carry.m - np.log(2), 0)
+    kept = np.exp(carry.m - np.log(2) - m)[..., None, None]
+    zeros = np.zeros((*x.shape[:-1], 4))
+    return linear_rnn.MLSTMCarry(kept * carry.s, m), zeros
+
+
 STILL = {
     "linear-attention": _still_linear_attention,
     "delta-net-two-heads": _still_delta_net(1.0),
@@ -124,6 +150,7 @@ STILL = {
     "retention": _still_retention,
     "gla": _decayed(2 ** (-1 / 16), 8),
     "gla-head": _decayed(2 ** (-1 / 16), 8),
+    "m-lstm-layer": _still_m_lstm_layer,
     "hgrn2": _decayed(0.5, 4),
     "hgrn2-bound": _decayed(0.65, 4),
 }

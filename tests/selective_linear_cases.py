@@ -4,6 +4,7 @@ import numpy as np
 
 from recur import linear_rnn
 from tests.reference import selective as paper
+from tests.reference.rwkv6 import rwkv6
 
 
 def halves(a):
@@ -54,6 +55,15 @@ def _rwkv4(p, carry, xs):
     return linear_rnn.RWKV4Carry(*state), ys
 
 
+def _rwkv6(p, carry, xs):
+    mu = dict(zip("xwkvrg", np.split(p.mix, 6), strict=True))
+    pairs = zip(np.split(p.mix_in, 5, -1), np.split(p.mix_out, 5), strict=True)
+    low = dict(zip("wkvrg", pairs, strict=True))
+    w = {"k": p.w_k, "v": p.w_v, "r": p.w_r, "g": p.w_g}
+    state, ys = rwkv6(p, mu, w, low, *carry, xs)
+    return linear_rnn.RWKV6Carry(*state), ys
+
+
 def _rwkv7(p, carry, xs):
     mu = dict(zip("rwkvag", np.split(p.mix, 6), strict=True))
     s = np.swapaxes(carry.s, -1, -2)
@@ -69,6 +79,7 @@ ROWS = {
     "m-lstm": (linear_rnn.MLSTM(4, heads=2), _m_lstm(lambda u: -paper.log_1p_exp(-u))),
     "m-lstm-exp": (linear_rnn.MLSTM(4, forget="exp"), _m_lstm(lambda u: u)),
     "rwkv4": (linear_rnn.RWKV4(4), _rwkv4),
+    "rwkv6": (linear_rnn.RWKV6(6, heads=2, mix_rank=2, decay_rank=2), _rwkv6),
     "rwkv7": (
         linear_rnn.RWKV7(4, heads=2, decay_rank=2, rate_rank=3, gate_rank=2),
         _rwkv7,
@@ -81,6 +92,7 @@ PARAMS = {
     linear_rnn.Mamba2: linear_rnn.Mamba2Params,
     linear_rnn.MLSTM: linear_rnn.MLSTMParams,
     linear_rnn.RWKV4: linear_rnn.RWKV4Params,
+    linear_rnn.RWKV6: linear_rnn.RWKV6Params,
     linear_rnn.RWKV7: linear_rnn.RWKV7Params,
 }
 """By cell: what its params are."""
@@ -118,9 +130,12 @@ def _still_rwkv4(carry, x):
     return linear_rnn.RWKV4Carry(*sums, m, x), np.zeros((*x.shape[:-1], 4))
 
 
-def _still_rwkv7(carry, x):
-    s = np.exp(-0.5 * np.exp(-0.5)) * carry.s
-    return linear_rnn.RWKV7Carry(s, x), np.zeros((*x.shape[:-1], 4))
+def _still_rwkv(kept, size):
+    def step(carry, x):
+        zeros = np.zeros((*x.shape[:-1], size))
+        return carry._replace(s=kept * carry.s, past=x), zeros
+
+    return step
 
 
 STILL = {
@@ -129,6 +144,7 @@ STILL = {
     "m-lstm": _still_m_lstm(-np.log(2)),
     "m-lstm-exp": _still_m_lstm(0.0),
     "rwkv4": _still_rwkv4,
-    "rwkv7": _still_rwkv7,
+    "rwkv6": _still_rwkv(np.exp(-1), 6),
+    "rwkv7": _still_rwkv(np.exp(-0.5 * np.exp(-0.5)), 4),
 }
 """By name: ``(carry, x) -> (carry, y)`` of one step with all params zero."""

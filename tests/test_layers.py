@@ -40,8 +40,12 @@ APART = (
     "flax_nnx",
     "haiku",
     "keras",
+    "mamba",
     "onnx",
+    "recurrentgemma",
+    "rwkv",
     "torch",
+    "xlstm",
 )
 """Converters of one library each, which know nothing of those of another."""
 

@@ -54,8 +54,8 @@ class Mamba2(MemoryCell[Mamba2Params, Mamba2Carry]):
         S_t &= e^{\Delta A} S_{t-1} + \Delta B c^\top \\
         y_t &= \mathrm{RMS}((C S_t + d \, c) \odot \mathrm{silu}(z)) \, W_{ho}
 
-    in each head, with one :math:`\Delta, A, d`; :math:`B, C` are those of its group. It
-    is normalised after the gate, all heads together.
+    in each head, with one :math:`\Delta, A, d`; :math:`B, C` are those of its group,
+    which is normalised by itself, after the gate.
 
     Args:
       hidden_size: ``H``, the size of the output, in a network that of the model.
@@ -174,8 +174,9 @@ class Mamba2(MemoryCell[Mamba2Params, Mamba2Carry]):
         """Opens the gate, normalises, and multiplies."""
         found, aside = found
         by, gate = jnp.split(aside, 2, axis=-1)
-        y = merge_heads((found + by) * gate)
-        return self.product(rms_norm(y, params.gain), params.w_ho)
+        y = (found + by) * gate
+        normal = rms_norm(y.reshape(*y.shape[:-2], self.groups, -1))
+        return self.product(scale(merge_heads(normal), params.gain), params.w_ho)
 
 
 __all__ = ["Mamba2", "Mamba2Carry", "Mamba2Params"]

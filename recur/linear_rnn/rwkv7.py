@@ -25,7 +25,7 @@ NORM_EPS = 64e-5
 class RWKV7Params(NamedTuple):
     """Weights of a time mixing; each pair of matrices is of a low rank."""
 
-    mix: Array  # [6I], for r, w, k, v, a, g: how much of this input
+    mix: Array  # [6I], for r, w, k, v, a, g: how much of the one before
     w_r: Array  # [I, H]
     w_k: Array  # [I, H]
     w_v: Array  # [I, H]
@@ -59,7 +59,7 @@ class RWKV7(MemoryCell[RWKV7Params, RWKV7Carry]):
 
     .. math::
         (r, k, v) &= (\hat x^r W_r, \hat x^k W_k, \hat x^v W_v), \qquad
-            \hat x^i = \mu_i \odot x_t + (1 - \mu_i) \odot x_{t-1} \\
+            \hat x^i = (1 - \mu_i) \odot x_t + \mu_i \odot x_{t-1} \\
         \log w &= -e^{-1/2} \, \sigma(\tanh(\hat x^w W_1) W_2 + b_w), \qquad
             a = \sigma(\hat x^a A_1 A_2 + b_a), \qquad
             g = \sigma(\hat x^g G_1) G_2 \\
@@ -159,7 +159,8 @@ class RWKV7(MemoryCell[RWKV7Params, RWKV7Carry]):
     def _spread(self, name: str, size: int) -> np.ndarray | None:
         if name == "mix":
             share = np.arange(size // 6) / (size // 6)
-            return np.concatenate([share**c for c in (0.2, 0.9, 0.7, 0.7, 0.9, 0.2)])
+            powers = (0.2, 0.9, 0.7, 0.7, 0.9, 0.2)
+            return np.concatenate([1 - share**c for c in powers])
         at = np.arange(self.hidden_size) / max(self.hidden_size - 1, 1)
         in_head = np.linspace(-1, 1, self.hidden_size // self.heads)
         zigzag = np.tile(in_head * abs(in_head), self.heads)
@@ -177,7 +178,7 @@ class RWKV7(MemoryCell[RWKV7Params, RWKV7Carry]):
         (past,) = carry
         x = x.astype(wide(x.dtype, past.dtype))
         mixes = jnp.split(params.mix, 6)
-        of_r, of_w, of_k, of_v, of_a, of_g = (token_shift(m, x, past) for m in mixes)
+        of_r, of_w, of_k, of_v, of_a, of_g = (token_shift(m, past, x) for m in mixes)
         r, k = self.product(of_r, params.w_r), self.product(of_k, params.w_k)
         (v,) = self.in_heads(self.product(of_v, params.w_v))
         low = jnp.tanh(self.product(of_w, params.decay_in))
@@ -196,7 +197,7 @@ class RWKV7(MemoryCell[RWKV7Params, RWKV7Carry]):
         bonus = jnp.sum(seen, axis=-1, keepdims=True) * v
         (rate,), (r,), (k,) = map(self.in_heads, (rate, r, k))
         aside = jnp.concatenate([bonus, gate], axis=-1)
-        return (x,), RankOne(log_decay, k, v, r, rate * look, look, aside)
+        return (x,), RankOne(log_decay, k, v, r, rate * look, look, aside=aside)
 
     def read(self, params: RWKV7Params, found: Any, x: Array) -> Array:
         """Normalises each head, adds what is of this step alone, and opens the gate."""

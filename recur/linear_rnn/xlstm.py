@@ -118,18 +118,47 @@ class MLSTM(MemoryCell[MLSTMParams, MLSTMCarry]):
         q, k, v, o = self.in_heads(fused, 4)
         gates = add_bias(self.product(x, params.w_gates), params.b_gates)
         i, f = jnp.split(gates, 2, axis=-1)
-        kept = FORGET[self.forget](f) + before
-        m = jnp.maximum(kept, i)
-        key = jnp.exp(i - m)[..., None] * k * k.shape[-1] ** -0.5
-        value = jnp.concatenate([v, jnp.ones_like(v[..., :1])], axis=-1)
-        aside = jnp.concatenate([jax.nn.sigmoid(o), jnp.exp(-m)[..., None]], axis=-1)
-        return (m,), RankOne((kept - m)[..., None], key, value, q, aside=aside)
+        m, done = scaled(before, i, FORGET[self.forget](f), (q, k, v), o)
+        return (m,), done
 
     def read(self, params: MLSTMParams, found: Any, x: Array) -> Array:
         """Divides by the normaliser, or what it may not be below."""
-        found, aside = found
-        below = jnp.maximum(jnp.abs(found[..., -1:]), aside[..., -1:])
-        return merge_heads(aside[..., :-1] * found[..., :-1] / below)
+        o, h = unscaled(*found)
+        return merge_heads(o * h)
+
+
+def scaled(
+    before: Array, i: Array, log_f: Array, qkv: tuple[Array, Array, Array], o: Array
+) -> tuple[Array, RankOne]:
+    """Scales what is kept and what is written by the larger of the two.
+
+    Gives the new exponent, and what is done with the matrix and its normaliser; the
+    gate of the output and what the normaliser may not be below go on beside it.
+
+    Example:
+      >>> zero, one = jnp.zeros(1), jnp.ones((1, 1))
+      >>> m, done = scaled(zero, zero + 2, zero, (one, one, 3 * one), 0 * one)
+      >>> m, done.value
+      (Array([2.], dtype=float32), Array([[3., 1.]], dtype=float32))
+    """
+    q, k, v = qkv
+    kept = log_f + before
+    m = jnp.maximum(kept, i)
+    key = jnp.exp(i - m)[..., None] * k * k.shape[-1] ** -0.5
+    value = jnp.concatenate([v, jnp.ones_like(v[..., :1])], axis=-1)
+    aside = jnp.concatenate([jax.nn.sigmoid(o), jnp.exp(-m)[..., None]], axis=-1)
+    return m, RankOne((kept - m)[..., None], key, value, q, aside=aside)
+
+
+def unscaled(found: Array, aside: Array, eps: float = 0.0) -> tuple[Array, Array]:
+    """Gives the gate of the output, and what was found over its normaliser.
+
+    Example:
+      >>> unscaled(jnp.array([6.0, -2.0]), jnp.array([0.5, 1.0]))
+      (Array([0.5], dtype=float32), Array([3.], dtype=float32))
+    """
+    below = jnp.maximum(jnp.abs(found[..., -1:]), aside[..., -1:])
+    return aside[..., :-1], found[..., :-1] / (below + eps)
 
 
 __all__ = ["MLSTM", "MLSTMCarry", "MLSTMParams"]

@@ -1,10 +1,14 @@
-"""Every law runs on every row, by each way to roll."""
+"""Every law runs on every row, by each way to roll.
+
+Those of rolls, marked ``of_rolls``, leave out rows whose steps are rolled as another's.
+"""
 
 import pytest
 
 import recur
 from recur._roll.chunked import tuning
 from tests.cases import CASES
+from tests.linear_cases import ROLLED_AS
 from tests.support.tune import tune, tune_as_elsewhere
 
 # The plain scan knows nothing of cells, so a few rows tell whether it is right.
@@ -28,7 +32,15 @@ def param(row, implementation):
     return pytest.param((row, implementation), id=name, marks=marks)
 
 
-@pytest.fixture(params=[param(*row) for row in ROWS])
+def pytest_generate_tests(metafunc):
+    """Lists the rows of a law."""
+    if "case" in metafunc.fixturenames:
+        alike = ROLLED_AS if any(metafunc.definition.iter_markers("of_rolls")) else ()
+        rows = [param(*row) for row in ROWS if row[0].name not in alike]
+        metafunc.parametrize("case", rows, indirect=True)
+
+
+@pytest.fixture
 def case(request, monkeypatch):
     """One row of the table of cells, rolled in one of the ways."""
     row, implementation = request.param

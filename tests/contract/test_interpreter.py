@@ -39,6 +39,7 @@ def shapes(x):
         jax.lax.pad(x, jnp.zeros((), x.dtype), ((1, -1, 2), (-1, 2, 0))),
         jax.lax.broadcasted_iota(jnp.int32, (3, 2), 1),
         (x.sum(0), x.max(1), x.min(), x.prod(1), (x > 0).any(1), (x > 0).all()),
+        [a[:, :0].max(1, initial=1) for a in (x, x > 0, (9 * x).astype(jnp.int32))],
         (jnp.einsum("ij,kj->ki", x, x), x @ x.T, jnp.einsum("ij,ij->i", x, x)),
     )
 

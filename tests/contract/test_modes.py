@@ -19,7 +19,7 @@ from tests.support.draw import (
 )
 from tests.support.interpreter import interpreted, traced
 
-pytestmark = pytest.mark.usefixtures("x64")
+pytestmark = [pytest.mark.of_rolls, pytest.mark.usefixtures("x64")]
 
 
 def ours(case):

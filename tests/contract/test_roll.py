@@ -54,6 +54,7 @@ def test_law_2_static_unroll_equals_the_loop(case):
     assert_equals_the_loop(roll, case)
 
 
+@pytest.mark.of_rolls
 def test_law_3_any_number_of_leading_axes(case):
     """None here under vmap with gradients, several in value."""
     roll = functools.partial(recur.unroll, draw(case)[0])
@@ -63,6 +64,7 @@ def test_law_3_any_number_of_leading_axes(case):
         assert_close(interpreted(roll)(*args), expected, jnp.float64)
 
 
+@pytest.mark.of_rolls
 def test_law_3_vmap_equals_the_batch_axis(case):
     cell = draw(case)[0]
 
@@ -88,6 +90,7 @@ def test_law_4_pieces_equal_the_whole(case):
 
 
 @by_roll
+@pytest.mark.of_rolls
 def test_law_6_reverse_equals_flipping_and_batch_major_equals_time_major(case, roll):
     cell = draw(case)[0]
 
@@ -100,6 +103,7 @@ def test_law_6_reverse_equals_flipping_and_batch_major_equals_time_major(case, r
 
 
 @by_roll
+@pytest.mark.of_rolls
 def test_no_steps_change_nothing(case, roll):
     cell, params, carry, xs = draw(case)
     for time_major, shape in ((True, (0, 3)), (False, (3, 0))):

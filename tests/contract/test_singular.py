@@ -15,7 +15,7 @@ from tests.support import oracle
 from tests.support.draw import assert_close, draw, with_gradients
 from tests.support.interpreter import traced
 
-pytestmark = pytest.mark.usefixtures("x64")
+pytestmark = [pytest.mark.of_rolls, pytest.mark.usefixtures("x64")]
 
 # Rows of no step, some and more: padded at the end, with holes, and of no step at all.
 PADDED = np.array([[0, 1, 1], [0, 1, 1], [0, 0, 1], [0, 0, 1]], bool)

@@ -18,7 +18,7 @@ from tests.support import oracle
 from tests.support.draw import assert_close, draw, random_like, weigh
 from tests.support.interpreter import traced
 
-pytestmark = pytest.mark.usefixtures("x64")
+pytestmark = [pytest.mark.of_rolls, pytest.mark.usefixtures("x64")]
 
 STEPS, ROWS = 4, 3
 

@@ -111,6 +111,36 @@ def gla(w_q, w_k, w_v, w_g, w_a, b_a, gain, w_o, s, xs):
     return rolled(step, s, xs)
 
 
+def larger(a, b):
+    """By their real parts."""
+    return np.where(np.real(a) >= np.real(b), a, b)
+
+
+def m_lstm_layer(w, w_i, b_i, w_f, b_f, gain, w_o, cap, c, n, m, xs, eps=1e-6):
+    """Beck et al. (2025), section 3; ``w`` has a matrix for each of qkvo."""
+    heads = m.shape[-1]
+
+    def capped(u):
+        return cap * np.tanh(u / cap)
+
+    def step(state, x):
+        c, n, m = state
+        q, k, v, o = (in_heads(x @ w[g], heads) for g in "qkvo")
+        k = k / np.sqrt(k.shape[-1])
+        log_i, log_f = capped(x @ w_i + b_i), -np.log1p(np.exp(-capped(x @ w_f + b_f)))
+        new = larger(log_f + m, log_i)
+        f, i = np.exp(log_f + m - new)[..., None], np.exp(log_i - new)[..., None]
+        c, n = f[..., None] * c + outer(i * k, v), f * n + i * k
+        qn = np.sum(q * n, -1)
+        below = larger(np.where(np.real(qn) >= 0, qn, -qn), np.exp(-new)) + eps
+        h = found(q, c) / below[..., None]
+        h = h - np.mean(h, -1, keepdims=True)
+        h = in_heads(gain, heads) * rms(h, eps=eps)
+        return (c, n, new), merged(sigmoid(o) * h) @ w_o
+
+    return rolled(step, (c, n, m), xs)
+
+
 def hgrn2(w_q, w_f, w_i, gain, w_o, lower_bound, s, xs):
     """Qin et al. (2024), section 3.2."""
     heads = s.shape[-3]

@@ -63,7 +63,8 @@ def mamba2(
             states.append(kept * s[..., n, :, :] + outer(b, dt_n * u))
             ys.append(found(read, states[-1]) + d[n] * u)
         y = np.concatenate(ys, axis=-1) * silu(x @ w_z)
-        return (np.stack(states, axis=-3), past), rms(y, gain) @ w_o
+        normal = rms(y.reshape(*y.shape[:-1], groups, -1), 1).reshape(y.shape)
+        return (np.stack(states, axis=-3), past), (normal * gain) @ w_o
 
     return rolled(step, (s, past), xs)
 
@@ -132,7 +133,7 @@ def rwkv7(p, mu, heads, s, before, xs):
 
     def step(state, x):
         s, before = state
-        at = {n: shifted(mu[n], x, before) for n in "rwkvag"}
+        at = {n: x + (before - x) * mu[n] for n in "rwkvag"}
         r, k, v = at["r"] @ p.w_r, at["k"] @ p.w_k, at["v"] @ p.w_v
         d = np.tanh(at["w"] @ p.decay_in) @ p.decay_out + p.b_decay
         w = np.exp(-np.exp(-0.5) * sigmoid(d))

@@ -12,18 +12,21 @@ from recur._roll.linear.rank_one import RankOne, take_chunk, take_step
 from tests.support.draw import assert_close
 
 L, B, N, K, V = 6, 2, 2, 3, 4
-KINDS = list(itertools.product((False, True), (False, True), (False, True)))
+# Rows, erases, reads first, reverse: each three of them in all ways.
+KINDS = [k for k in itertools.product((False, True), repeat=4) if sum(k) % 2 == 0]
 
 pytestmark = pytest.mark.usefixtures("x64")
 
 
-def data(rows, erases):
+def data(rows, erases, reads_first=False):
     draw = np.random.default_rng(0)
     some = lambda *shape: jnp.asarray(draw.normal(size=shape))
     decay = -jnp.exp(some(L, B, N, K if rows else 1))
     done = RankOne(decay, some(L, B, N, K), some(L, B, N, V), some(L, B, N, K))
     if erases:
         done = done._replace(erase=0.3 * some(L, B, N, K), look=some(L, B, N, K))
+    if reads_first:
+        done = done._replace(bonus=some(L, B, N, K))
     flags = Flags(*(jnp.asarray(draw.random((L, B)) < p) for p in (0.7, 0.4)))
     return done, some(B, N, K, V), some(B, N, K, V), flags
 
@@ -46,9 +49,9 @@ def at_once(flags, reverse, done, s, anew):
 
 
 @pytest.mark.quick(1)
-@pytest.mark.parametrize(("rows", "erases", "reverse"), KINDS)
-def test_a_chunk_with_flags_is_its_steps(rows, erases, reverse):
-    *given, flags = data(rows, erases)
+@pytest.mark.parametrize(("rows", "erases", "reads_first", "reverse"), KINDS)
+def test_a_chunk_with_flags_is_its_steps(rows, erases, reads_first, reverse):
+    *given, flags = data(rows, erases, reads_first)
 
     def slopes(take):
         def loss(*given):
@@ -67,11 +70,28 @@ def test_a_chunk_without_flags_is_its_steps():
     assert_close(found, one_by_one(plain, False, done, s, anew))
 
 
-def test_a_decay_to_nothing_is_finite_in_value_and_slope():
-    done, s, _, _ = data(True, False)
-    done = done._replace(log_decay=jnp.full_like(done.log_decay, -1e4))
+@pytest.mark.parametrize("log_decay", [-1e4, -np.inf])
+def test_a_decay_to_nothing_forgets(log_decay):
+    done, s, anew, flags = data(True, True)
+    # Of some steps, of which the others must not lose digits.
+    least = jnp.where(flags.reset[..., None, None], log_decay, done.log_decay)
+    done, plain = done._replace(log_decay=least), Flags(None, None)
+    all_valid = Flags(jnp.ones_like(flags.valid), jnp.zeros_like(flags.reset))
 
-    def loss(done):
-        return jnp.sum(take_chunk(done, s, Flags(None, None), None, reverse=False)[1])
+    def slopes(take):
+        return jax.grad(lambda *given: sum(map(jnp.sum, take(*given))), (0, 1))(done, s)
 
-    assert all(jnp.isfinite(a).all() for a in jax.tree.leaves(jax.grad(loss)(done)))
+    found = slopes(lambda done, s: take_chunk(done, s, plain, None, reverse=False))
+    expected = slopes(lambda done, s: one_by_one(all_valid, False, done, s, anew))
+    assert_close(found, expected)
+
+
+def test_decays_after_much_was_forgotten_lose_no_digits():
+    """In float32, where sums of 64 logarithms of -50 round by 1e-4."""
+    fast = jnp.full((64, 1), -50.0, "float32").at[1::2].set(-0.001)
+    one = jnp.ones((64, 1), "float32")
+    done = RankOne(fast, one, one, one)
+    _, found = take_chunk(
+        done, jnp.ones((1, 1), "float32"), Flags(None, None), None, reverse=False
+    )
+    assert_close(found[1::2, 0], jnp.full(32, 1 + np.exp(-0.001), "float32"))

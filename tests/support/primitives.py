@@ -191,8 +191,26 @@ def _reduced(function: Callable) -> Meaning:
     return run
 
 
+def _least(dtype: Any) -> Any:
+    """What a maximum of nothing is."""
+    if np.issubdtype(dtype, np.bool_):
+        return False
+    return -np.inf if jnp.issubdtype(dtype, jnp.inexact) else jnp.iinfo(dtype).min
+
+
+def _maximum(params: Any, a: Any) -> Any:
+    return np.max(a, axis=tuple(params["axes"]), initial=_least(a.dtype))
+
+
+def _minimum(params: Any, a: Any) -> Any:
+    greatest = np.invert(_least(a.dtype)) if a.dtype.kind in "biu" else np.inf
+    return np.min(a, axis=tuple(params["axes"]), initial=greatest)
+
+
 def _converted(params: Any, a: Any) -> Any:
-    return np.asarray(a, params["new_dtype"])
+    dtype = params["new_dtype"]
+    is_real = not jnp.issubdtype(dtype, jnp.complexfloating)
+    return np.asarray(a.real if is_real and np.iscomplexobj(a) else a, dtype)
 
 
 def _iota(params: Any) -> Any:
@@ -217,8 +235,8 @@ MEANING: dict[str, Meaning] = {
     "optimization_barrier": lambda params, *a: list(a),
     "pad": _pad,
     "reduce_and": _reduced(np.all),
-    "reduce_max": _reduced(np.max),
-    "reduce_min": _reduced(np.min),
+    "reduce_max": _maximum,
+    "reduce_min": _minimum,
     "reduce_or": _reduced(np.any),
     "reduce_prod": _reduced(np.prod),
     "reduce_sum": _reduced(np.sum),

@@ -15,6 +15,9 @@ is looked up, :math:`w_i = S_{i-1}^\top d_i`, solves a triangular system,
     O &= (q e^b) S_0 + \mathrm{tril}(D^{qk}) V - \mathrm{tril}(D^{qc}) W
 
 so that no :math:`S` but the last is made. No exponent is above zero where no decay is.
+A query that reads before its step writes has :math:`b_{-1}` and
+:math:`\mathrm{tril}_{-1}` in the last line, and finds :math:`(q \odot u) k^\top v` of
+its own step.
 
 References:
   Yang et al., `Parallelizing linear transformers with the delta rule over sequence
@@ -31,6 +34,12 @@ from recur._roll.flags import Flags
 from recur._roll.padding import tree_where
 from recur.types import Array
 
+LEAST = -100.0
+"""Of logarithms of decays, by which nothing is left."""
+
+GRAIN = 2.0**-10
+"""Sums of its multiples are exact in float32 for as many steps as are taken at once."""
+
 
 class RankOne(NamedTuple):
     """What a step does with its matrix ``S [..., K, V]``, in all of its heads.
@@ -43,6 +52,8 @@ class RankOne(NamedTuple):
       erase: ``c [..., K]``, where it takes off what it looks up; ``None`` to take
         nothing.
       look: ``d [..., K]``, where it looks that up.
+      bonus: ``u [..., K]``, to read before it writes, and to find ``k v`` of its own
+        with this weight; ``None`` to read after.
       aside: Goes on to what reads, beside what is found; ``None`` for nothing.
     """
 
@@ -52,6 +63,7 @@ class RankOne(NamedTuple):
     query: Array
     erase: Array | None = None
     look: Array | None = None
+    bonus: Array | None = None
     aside: Array | None = None
 
 
@@ -66,7 +78,9 @@ def take_step(of: RankOne, s: Array) -> tuple[Array, Array]:
     new = jnp.exp(of.log_decay)[..., None] * s + _outer(of.key, of.value)
     if of.erase is not None and of.look is not None:
         new -= _outer(of.erase, _times(of.look, s))
-    return new, _times(of.query, new)
+    if of.bonus is None:
+        return new, _times(of.query, new)
+    return new, _times(of.query, s) + _own(of)
 
 
 def take_chunk(
@@ -99,20 +113,27 @@ def take_chunk(
 def _taken(
     of: RankOne, s: Array, segments: "Segments | None", anew: Array | None
 ) -> tuple[Array, Array]:
-    until = jnp.cumsum(of.log_decay, axis=-2)
-    before = until - of.log_decay
+    fall = _in_two(of.log_decay)
+    until = jnp.cumsum(fall, axis=-2)
+    before = until - fall
     start = jnp.zeros_like(before)
     if segments is not None:
-        start = segments.first.astype(before.dtype) @ before
+        first = segments.first.astype(before.dtype)
+        start = jnp.matmul(first, before, precision="highest")
     past = _Past(until, start, segments, s, anew)
-    out = past.entered(of.query, until) + past.link(of.query, of.key, until) @ of.value
+    own = of.bonus is None
+    at = until if own else before
+    out = past.entered(of.query, at)
+    out += past.link(of.query, of.key, at, own=own) @ of.value
+    if not own:
+        out += _own(of)
     wrote = [(of.key, of.value)]
     if of.erase is not None and of.look is not None:
         looked = past.entered(of.look, before)
         looked += past.link(of.look, of.key, before, own=False) @ of.value
         system = past.link(of.look, of.erase, before, own=False)
         w = solve_unit_lower(system, looked)
-        out -= past.link(of.query, of.erase, until) @ w
+        out -= past.link(of.query, of.erase, at, own=own) @ w
         wrote.append((-of.erase, w))
     return past.last(wrote), out
 
@@ -142,10 +163,21 @@ class Segments(NamedTuple):
         return cls(same, same & starts[..., None, :], (number == 0)[..., None])
 
 
+def _in_two(log_decay: Array) -> Array:
+    """Splits off what adds up exactly, so that differences of sums lose no digits."""
+    log_decay = jnp.maximum(log_decay, LEAST)
+    coarse = jax.lax.stop_gradient(jnp.round(log_decay / GRAIN) * GRAIN)
+    return jnp.stack([coarse, log_decay - coarse])
+
+
+def _between(one: Array, other: Array) -> Array:
+    return jnp.sum(one - other, axis=0)
+
+
 class _Past(NamedTuple):
     """What the steps of a chunk see of what was before."""
 
-    until: Array  # [..., L, K or 1], the sum of the logarithms of decays
+    until: Array  # [2, ..., L, K or 1], the sum of the logarithms of decays, in two
     start: Array  # the same before the start of each one's segment
     segments: Segments | None
     s: Array
@@ -158,15 +190,15 @@ class _Past(NamedTuple):
         if self.segments is not None:
             seen = seen & self.segments.same
         if self.until.shape[-1] == 1:
-            fall = at - jnp.swapaxes(self.until, -1, -2)
+            fall = _between(at, jnp.swapaxes(self.until, -1, -2))
             return x @ jnp.swapaxes(y, -1, -2) * _exp_where(seen, fall)
-        fall = at[..., :, None, :] - self.until[..., None, :, :]
+        fall = _between(at[..., :, None, :], self.until[..., None, :, :])
         fall = _exp_where(seen[..., None], fall)
         return jnp.einsum("...ik,...jk,...ijk->...ij", x, y, fall)
 
     def entered(self, x: Array, at: Array) -> Array:
         """What each finds by ``x`` of what its segment started from."""
-        left = x * jnp.exp(at - self.start)
+        left = x * jnp.exp(_between(at, self.start))
         if self.segments is None or self.anew is None:
             return left @ self.s
         old = self.segments.entered
@@ -178,8 +210,9 @@ class _Past(NamedTuple):
         if self.segments is not None and self.anew is not None:
             s = jnp.where(self.segments.entered[..., -1:, :], s, self.anew)
             seen = self.segments.same[..., -1, :, None]
-        kept = jnp.swapaxes(jnp.exp(end - self.start[..., -1:, :]), -1, -2) * s
-        fall = _exp_where(seen, end - self.until)
+        left = jnp.exp(_between(end, self.start[..., -1:, :]))
+        kept = jnp.swapaxes(left, -1, -2) * s
+        fall = _exp_where(seen, _between(end, self.until))
         return sum((jnp.swapaxes(k * fall, -1, -2) @ v for k, v in wrote), kept)
 
 
@@ -204,6 +237,12 @@ def _only_valid(of: RankOne, valid: Array | None) -> RankOne:
         return of
     still = {"log_decay": of.log_decay, "key": of.key, "erase": of.erase}
     return of._replace(**tree_where(valid, still, None))
+
+
+def _own(of: RankOne) -> Array:
+    """What a query finds of what its own step writes, by the bonus."""
+    seen = of.query if of.bonus is None else of.query * of.bonus
+    return jnp.sum(seen * of.key, axis=-1, keepdims=True) * of.value
 
 
 def _outer(k: Array, v: Array) -> Array:

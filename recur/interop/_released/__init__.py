@@ -1,0 +1,1 @@
+"""What the readers of released weights share: names, prefixes, sources and checks."""
