@@ -180,6 +180,30 @@ def test_is_found(step):
     assert note[1:] == ("chunked", "a linear recurrence", "")
 
 
+def outer_product(decay):
+    """Spreads a few entries of a step over a matrix."""
+
+    def step(p, s, x):
+        k, v = x, jnp.sin(x)
+        a = decay(x[..., :1, None], k[..., :, None] * v[..., None, :])
+        s = a * s + k[..., :, None] * v[..., None, :]
+        return s, jnp.einsum("...k,...kv->...v", x, s)
+
+    return step
+
+
+@pytest.mark.parametrize("way", ["auto", "chunked"])
+def test_a_state_that_costs_nothing_to_spread_is_left_to_the_plain_scan(way):
+    cheap = outer_product(lambda x, _: jax.nn.sigmoid(x))
+    dear = outer_product(lambda x, kv: jax.nn.sigmoid(x + kv))
+    args = random_like(0, (None, jax.ShapeDtypeStruct((B, H, H), "float64"), XS))
+    rollers = [
+        recur.explain(step, *args, implementation=way).rolls[0].roller
+        for step in (cheap, dear)
+    ]
+    assert rollers == ["scan" if way == "auto" else "chunked", "chunked"]
+
+
 def looks_at_itself(p, h, x):
     h = jax.nn.sigmoid(x + h) * h + x
     return h, h

@@ -13,6 +13,7 @@ from recur._jaxpr.partition import Product, StepPartition, partition_step
 from recur._roll.chunked.emitted import EmittedRule
 from recur._roll.chunked.rule import StepRule
 from recur._roll.chunked.traced_rule import TracedRule
+from recur._roll.linear.costs import gains
 from recur._roll.linear.matrix import MatrixRule
 from recur._roll.roller import Roll
 from recur._roll.steps import EmitCarry
@@ -66,6 +67,8 @@ def resolve_rule(
         return roll.flat
     linear = linear_step(roll.flat)
     if isinstance(linear, LinearStep):
+        if where_it_pays and not gains(linear):
+            return "a state is spread of so few entries, the plain scan is faster"
         return linear
     found = partition_step(roll.flat)
     if isinstance(found, str):

@@ -1,16 +1,16 @@
 """The rolls of linear steps, as two of the ways to roll: which steps they take."""
 
-import math
 from dataclasses import replace
 from functools import partial
 
 import jax
 
-from recur._jaxpr.interpret import Atom, Values, dtype_of, read, run, shape_of
+from recur._jaxpr.interpret import Values, dtype_of, read, run
 from recur._jaxpr.linear_step import LinearStep, linear_step
 from recur._jaxpr.symbolic_zeros import differentiated_as
 from recur._roll.chunked import tuning
 from recur._roll.flags import Flags
+from recur._roll.linear.costs import entries_made, is_spread
 from recur._roll.linear.recurrence import Walk
 from recur._roll.linear.roll import CARRIES, LinearRoll
 from recur._roll.masking import Starts
@@ -18,10 +18,6 @@ from recur._roll.plain_scan import plain_scan
 from recur._roll.remat import through_segments
 from recur._roll.roller import Ready, Roll
 from recur.types import Array, PyTree
-
-SPREAD = 2
-"""Entries of coefficients for each of a product, from which the loop of the plain scan
-computes values in less time."""
 
 
 def associative(roll: Roll, *, where_it_pays: bool) -> Ready | str:
@@ -37,7 +33,7 @@ def associative(roll: Roll, *, where_it_pays: bool) -> Ready | str:
 def linear(roll: Roll, step: LinearStep, *, parallel: bool | None) -> Ready:
     """Rolls a linear step, in chunks if not in parallel."""
     walk = Walk(parallel, roll.plan.reverse)
-    plain = _is_loop_quicker(step) and not parallel and not _is_widened(step)
+    plain = is_spread(step) and not parallel and not _is_widened(step)
 
     def segment(
         carry: PyTree, inputs: tuple[PyTree, Flags], *, length: int
@@ -66,7 +62,8 @@ def _take(
     """Takes chunk after chunk, of which the carries are kept for the gradient."""
     take = LinearRoll(step, walk, _fixed(step, consts, params), starts).take
     policy = jax.checkpoint_policies.save_only_these_names(CARRIES)
-    most = length if walk.parallel else _steps_at_once(step)
+    at_once = max(1, tuning.LINEAR_ENTRIES // max(1, entries_made(step)))
+    most = length if walk.parallel else at_once
     return through_segments(
         partial(jax.checkpoint, policy=policy),
         take,
@@ -110,38 +107,6 @@ def _fixed(step: LinearStep, consts: list[Array], params: PyTree) -> Values:
     known |= dict(zip(step.params, jax.tree.leaves(params), strict=True))
     run(step.of_params, known)
     return {v: known[v] for v in step.fixed}
-
-
-def _steps_at_once(step: LinearStep) -> int:
-    return max(1, tuning.LINEAR_ENTRIES // max(1, _made(step)))
-
-
-def _made(step: LinearStep) -> int:
-    """Entries of the products that a step makes of its input, and of coefficients."""
-    return _entries(_products(step)) + _entries(_coefficients(step))
-
-
-def _is_loop_quicker(step: LinearStep) -> bool:
-    """Whether coefficients take longer to write and read than to make in a loop.
-
-    As where there are no products, or where entries are spread over a state.
-    """
-    return _entries(_coefficients(step)) > SPREAD * _entries(_products(step))
-
-
-def _coefficients(step: LinearStep) -> list[Atom]:
-    return [v for s in step.stages for v in s.coefficients.jaxpr.outvars]
-
-
-def _products(step: LinearStep) -> list[Atom]:
-    early = (e for s in step.stages for e in s.early)
-    names = ("dot_general", "conv_general_dilated")
-    eqns = [*step.of_input, *early]
-    return [e.outvars[0] for e in eqns if e.primitive.name in names]
-
-
-def _entries(variables: list[Atom]) -> int:
-    return sum(math.prod(shape_of(v)) for v in variables)
 
 
 def _is_widened(step: LinearStep) -> bool:
