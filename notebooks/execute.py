@@ -67,6 +67,8 @@ def main(names: list[str]) -> None:
     for path in [HERE / name for name in names] or sorted(HERE.glob("*.ipynb")):
         notebook = execute(nbformat.read(path, as_version=4))
         reduce_pictures(notebook)
+        # The version of Python that ran it is no change of the notebook.
+        notebook.metadata["language_info"] = {"name": "python"}
         nbformat.write(notebook, path)
         print(f"{path.name}: {path.stat().st_size // 1000} kB")
 
