@@ -1,5 +1,7 @@
 """Attention against NumPy loops, and encoder-decoders against each sentence alone."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,6 +23,7 @@ from recur.attention import (
 )
 from recur.attention.memory import Memory, look, weigh
 from recur.decoding import beam_search, sample
+from tests.support.interpreter import interpreted, traced
 
 SCORES = [Additive(4), Multiplicative(), Multiplicative(scaled=True)]
 PARAMS = AdditiveParams, AttentionParams, AttentionPoolParams, MultiplicativeParams
@@ -57,8 +60,8 @@ def test_an_attention_is_what_the_papers_say(score):
     xs, memory = draws(T, B, 2), draws(S, B, M, seed=1)
     looking = with_memory(params, memory, seq_lengths=LENGTHS)
     assert isinstance(looking.memory, Memory)
-    carry, ys = recur.unroll(cell, looking, None, xs)
-    inner, hs = recur.unroll(cell.cell, params.cell, None, xs)
+    carry, ys = interpreted(partial(recur.unroll, cell))(looking, None, xs)
+    inner, hs = interpreted(partial(recur.unroll, cell.cell))(params.cell, None, xs)
     np.testing.assert_allclose(carry, inner, rtol=1e-6)
     w, b = np.asarray(params.w, np.float64), np.asarray(params.b, np.float64)
     for t in range(T):
@@ -80,10 +83,12 @@ def test_what_is_padded_has_no_weight_and_no_cotangent():
         looking = with_memory(params, memory, seq_lengths=LENGTHS)
         return jnp.sum(jnp.sin(recur.unroll(cell, looking, None, xs)[1]))
 
-    value, cotangent = jax.value_and_grad(loss)(jnp.asarray(dirty))
-    assert value == pytest.approx(float(loss(memory)), rel=1e-6)
+    slope = traced(jax.value_and_grad(loss), memory)
+    value, cotangent = jax.jit(jax.value_and_grad(loss))(dirty)
+    clean, expected = slope(memory)
+    assert value == pytest.approx(float(clean), rel=1e-6)
     assert not np.asarray(cotangent)[padded].any()
-    expected = np.where(padded[..., None], 0, jax.grad(loss)(jnp.asarray(memory)))
+    expected = np.where(padded[..., None], 0, expected)
     np.testing.assert_allclose(cotangent, expected, rtol=1e-5)
 
 
@@ -113,8 +118,11 @@ def test_steps_flags_and_remat_see_the_same():
     def plain(*args):
         return recur.static_unroll(*args, seq_lengths=lengths)[1]
 
-    values = jax.jit(jax.value_and_grad(loss), static_argnums=1)
-    results = [values((params, memory), roll) for roll in (remat, plain)]
+    values = jax.value_and_grad(loss)
+    results = [
+        interpreted(partial(values, roll=roll))((params, memory))
+        for roll in (remat, plain)
+    ]
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5), *results
     )
@@ -125,9 +133,10 @@ def test_the_weights_can_be_seen():
     params, xs = cell.init(jax.random.key(0), 2), draws(T, B, 2)
     memory = draws(S, B, M, seed=1)
     looking = with_memory(params, memory, seq_lengths=LENGTHS)
-    _, (_, named) = recur.unroll(recur.emit_named(cell), looking, None, xs)
+    seen = partial(recur.unroll, recur.emit_named(cell))
+    _, (_, named) = interpreted(seen)(looking, None, xs)
     (weights,) = named["attention"]
-    hs = recur.unroll(cell.cell, params.cell, None, xs)[1]
+    hs = interpreted(partial(recur.unroll, cell.cell))(params.cell, None, xs)[1]
     query = np.asarray(hs[2, 1], np.float64)
     expected, _ = by_hand(cell.score, params.score, query, memory[:3, 1])
     np.testing.assert_allclose(weights[2, 1, :3], expected, atol=1e-5)
@@ -142,7 +151,7 @@ def test_pooling_weighs_the_valid_steps(time_major):
     params = pool.init(jax.random.key(0), M)
     given = ys if time_major else ys.swapaxes(0, 1)
     flags = {"seq_lengths": np.array([7, 3, 0]), "time_major": time_major}
-    y, weights = pool(params, given, **flags)
+    y, weights = interpreted(partial(pool, **flags))(params, given)
     weights = weights if time_major else weights.T
     w, b, v = (np.asarray(a, np.float64) for a in params)
     for row, length in enumerate([7, 3]):
@@ -152,7 +161,8 @@ def test_pooling_weighs_the_valid_steps(time_major):
         np.testing.assert_allclose(y[row], expected @ valid, atol=1e-5)
     assert not np.asarray(y[2]).any()
     assert not np.asarray(weights[:, 2]).any()
-    grads = jax.grad(lambda p: jnp.sum(pool(p, given, **flags)[0]))(params)
+    slope = jax.grad(lambda p: jnp.sum(pool(p, given, **flags)[0]))
+    grads = interpreted(slope)(params)
     assert all(np.isfinite(g).all() for g in jax.tree.leaves(grads))
 
 
@@ -174,7 +184,7 @@ def test_a_row_is_read_and_written_as_it_is_alone():
     sources, known, rows = draws(S, B, 2), draws(T, B, 4, seed=1), slice(1, 2)
     prompt, told = np.zeros((1, B), np.int32), {"length": 4, "embed": one_hot}
 
-    def loss(params, row, source, known, lengths):
+    def loss(row, params, source, known, lengths):
         ready, carry = model.encode(params, source, seq_lengths=lengths)
         logits = recur.unroll(model.decoder, ready, carry, known)[1]
         return jnp.sum(jnp.sin(logits[:, row]))
@@ -183,13 +193,13 @@ def test_a_row_is_read_and_written_as_it_is_alone():
         (1, sources, known, LENGTHS),
         (0, sources[:3, rows], known[:, rows], LENGTHS[rows]),
     )
-    values = jax.jit(jax.value_and_grad(loss), static_argnums=1)
-    results = [values(params, *args) for args in both]
+    slope = jax.value_and_grad(loss, 1)
+    results = [interpreted(partial(slope, row))(params, *args) for row, *args in both]
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4), *results
     )
 
-    @jax.jit
+    @interpreted
     def search(params, source, first, lengths):
         ready, carry = model.encode(params, source, seq_lengths=lengths)
         return beam_search(model.decoder, ready, carry, first, beams=3, **told)
@@ -205,9 +215,10 @@ def test_a_row_is_read_and_written_as_it_is_alone():
 @pytest.mark.slow
 def test_greedy_is_what_a_loop_writes():
     model, params = translator()
-    ready, carry = model.encode(params, draws(S, B, 2), seq_lengths=LENGTHS)
+    encode = partial(model.encode, seq_lengths=LENGTHS)
+    ready, carry = interpreted(encode)(params, draws(S, B, 2))
     word, words, last = jnp.zeros(B, jnp.int32), [], carry
-    step = jax.jit(model.decoder.step)
+    step = traced(model.decoder.step, ready, carry, one_hot(word))
     for _ in range(4):
         last, logits = step(ready, last, one_hot(word))
         word = jnp.argmax(logits, -1)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -16,25 +17,30 @@ from benchmarks.workload.digits import FILES, Digits
 from benchmarks.workload.lag_tasks import Adding, Copying
 from recur import GRU, unroll
 from recur.diagnostics import carry_gradient_norms
+from tests.support.interpreter import interpreted
 
 SMALL = ["--lengths", "6", "--steps=2", "--seeds=2", "--hidden=3"]
 KEY = jax.random.key(0)
 
 
+def drawn(task, rows, data=None, *, test=False):
+    return jax.jit(lambda key: task.draw(data, key, rows, test=test))(KEY)
+
+
 def test_the_sum_is_that_of_the_marked_numbers():
-    xs, sums = Adding(9).draw(None, KEY, 50, test=False)
+    xs, sums = drawn(Adding(9), 50)
     numbers, marks = np.asarray(xs[..., 0]), np.asarray(xs[..., 1])
     assert (marks[:4].sum(0) == 1).all()
     assert (marks[4:].sum(0) == 1).all()
     np.testing.assert_allclose(sums, (numbers * marks).sum(0), rtol=1e-6)
-    _, many = Adding(9).draw(None, KEY, 20_000, test=False)
+    _, many = drawn(Adding(9), 20_000)
     ones = jnp.ones((9, 20_000, 1))
     np.testing.assert_allclose(Adding(9).score(ones, many), Adding.floor, rtol=0.05)
 
 
 def test_the_copy_is_what_was_shown():
     task = Copying(4, symbols=3)
-    xs, labels = task.draw(None, KEY, 5, test=False)
+    xs, labels = drawn(task, 5)
     words = np.asarray(xs.argmax(-1))
     assert (words[:3] == labels[-3:]).all()
     assert (words[3:6] == 8).all()
@@ -64,7 +70,7 @@ def digits(tmp_path):
 
 def test_digits_are_read_row_by_row(digits):
     task = Digits(digits)
-    xs, labels = task.draw(task.load(), KEY, 7, test=True)
+    xs, labels = drawn(task, 7, task.load(), test=True)
     assert xs.shape == (28, 7, 28)
     np.testing.assert_allclose(xs[3, :, 5] * 255, labels, rtol=1e-6)
     right = jnp.zeros((28, 7, 10)).at[-1, jnp.arange(7), labels].set(1)
@@ -77,9 +83,11 @@ def test_truncation_cuts_the_gradient_and_nothing_else():
     params, xs = cell.init(KEY, 2), jnp.ones((6, 2, 2))
     carry, step = cell.init_carry((2,)), truncated(cell.step)
     marked = params, cuts(6, 3)
-    found = unroll(step, marked, carry, xs)[1]
-    np.testing.assert_allclose(found, unroll(cell, params, carry, xs)[1], rtol=1e-6)
-    norms = carry_gradient_norms(step, lambda ys: ys[-1], marked, carry, xs)
+    found = interpreted(partial(unroll, step))(marked, carry, xs)[1]
+    plain = interpreted(partial(unroll, cell))(params, carry, xs)[1]
+    np.testing.assert_allclose(found, plain, rtol=1e-6)
+    measure = partial(carry_gradient_norms, step, lambda ys: ys[-1])
+    norms = interpreted(measure)(marked, carry, xs)
     assert norms[5].all()
     assert not norms[:5].any()
 

@@ -9,6 +9,7 @@ import pytest
 
 import recur
 from tests.golden.make_torch import KINDS, PATH, record
+from tests.support.interpreter import interpreted
 
 CELLS = {
     "rnn-tanh": recur.Elman,
@@ -38,7 +39,7 @@ def params_of(kind, w_ih, w_hh, b_ih, b_hh, w_hr=None):
     return recur.ElmanParams(**weights, b=b_ih + b_hh)
 
 
-def ours(kind, data):
+def ours(kind, data, compute):
     """Our outputs and gradients under torch's names."""
     weights = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"]
     weights += ["weight_hr_l0"] if "weight_hr_l0" in data else []
@@ -64,12 +65,12 @@ def ours(kind, data):
 
     every = tuple(range(len(names)))
     args = [jnp.asarray(data[name]) for name in names]
-    grads, outputs = jax.jit(jax.grad(loss, every, has_aux=True))(*args)
+    grads, outputs = compute(jax.grad(loss, every, has_aux=True))(*args)
     return outputs, dict(zip(names, grads, strict=True))
 
 
-def assert_equals_torch(kind, data):
-    outputs, grads = ours(kind, data)
+def assert_equals_torch(kind, data, compute=interpreted):
+    outputs, grads = ours(kind, data, compute)
     for name, value in outputs.items():
         expected = data[name].reshape(value.shape)
         np.testing.assert_allclose(value, expected, rtol=1e-6, atol=1e-6, err_msg=name)
@@ -81,7 +82,7 @@ def assert_equals_torch(kind, data):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_recorded_torch(kind):
-    assert_equals_torch(kind, golden(kind))
+    assert_equals_torch(kind, golden(kind), jax.jit)
 
 
 @pytest.mark.quick(2)

@@ -1,6 +1,7 @@
 """Bidirectional layers: against torch's packed batches, and against two rolls."""
 
 import importlib.util
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ import recur
 from tests.cells.test_torch import golden, params_of
 from tests.golden.make_torch import record_packed
 from tests.support.draw import assert_close, random_like
+from tests.support.interpreter import interpreted
 
 MERGES = {
     "concatenate": lambda a, b: np.concatenate([a, b], -1),
@@ -22,7 +24,7 @@ WEIGHTS = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"]
 NAMES = [*WEIGHTS, *(f"{name}_reverse" for name in WEIGHTS), "x", "h0", "c0"]
 
 
-def ours(data):
+def ours(data, compute):
     layer = recur.Bidirectional(recur.LSTM(data["h0"].shape[-1]))
 
     def roll(*args):
@@ -44,12 +46,12 @@ def ours(data):
 
     every = tuple(range(len(NAMES)))
     args = [jnp.asarray(data[name]) for name in NAMES]
-    grads, outputs = jax.jit(jax.grad(loss, every, has_aux=True))(*args)
+    grads, outputs = compute(jax.grad(loss, every, has_aux=True))(*args)
     return outputs, dict(zip(NAMES, grads, strict=True))
 
 
-def assert_equals_torch(data):
-    outputs, grads = ours(data)
+def assert_equals_torch(data, compute=interpreted):
+    outputs, grads = ours(data, compute)
     for name, value in outputs.items():
         np.testing.assert_allclose(value, data[name], atol=1e-6, err_msg=name)
     for name, value in grads.items():
@@ -59,7 +61,7 @@ def assert_equals_torch(data):
 
 
 def test_recorded_packed_batch():
-    assert_equals_torch(golden("packed"))
+    assert_equals_torch(golden("packed"), jax.jit)
 
 
 @pytest.mark.quick(1)
@@ -108,30 +110,18 @@ def test_deep_bidirectional_stacks_with_everything():
     carry = layer.init_carry((3,), params=params)
     drawn = recur.draw_masks(layer, jax.random.key(1), params, xs)
     lengths = jnp.array([6, 1, 4])
-    last, ys = recur.unroll(layer, drawn, carry, xs, seq_lengths=lengths)
+    roll = partial(recur.unroll, layer, seq_lengths=lengths)
+    last, ys = interpreted(roll)(drawn, carry, xs)
     spoiled = jnp.where(
         jnp.arange(6)[:, None, None] < lengths[None, :, None], xs, jnp.nan
     )
-    again = recur.unroll(
-        layer,
-        drawn,
-        carry,
-        spoiled.swapaxes(0, 1),
-        seq_lengths=lengths,
-        time_major=False,
-        remat="sqrt",
+    again = interpreted(partial(roll, time_major=False, remat="sqrt"))(
+        drawn, carry, spoiled.swapaxes(0, 1)
     )
     assert_close((last, ys), (again[0], again[1].swapaxes(0, 1)))
     assert ys.shape == (6, 3, 2)
-    same = recur.unroll(
-        layer,
-        drawn,
-        carry,
-        xs,
-        seq_lengths=lengths,
-        reset=jnp.zeros((6, 3), bool),
-        reset_carry=carry,
-    )
+    never = {"reset": jnp.zeros((6, 3), bool), "reset_carry": carry}
+    same = interpreted(partial(roll, **never))(drawn, carry, xs)
     assert_close(same, (last, ys))
 
 

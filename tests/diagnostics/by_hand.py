@@ -11,6 +11,7 @@ import recur
 from recur.initializers import Uniform
 from tests.cases import UserCell
 from tests.support.draw import random_like
+from tests.support.interpreter import traced
 
 OPTIONS = {"bias_init": Uniform(0.7), "dtype": jnp.float64}
 CELLS = {
@@ -36,7 +37,7 @@ def network(name, *, batch_shape=(2,), steps=4):
 
 def carries(step, params, carry, xs):
     """The carry that enters each step, from a plain loop."""
-    found = [carry]
+    found, step = [carry], traced(step, params, carry, xs[0])
     for x in xs[:-1]:
         found.append(step(params, found[-1], x)[0])
     return found
@@ -54,15 +55,15 @@ def outputs(step, params, carry, xs):
 def jacobians(step, params, carry, xs, row):
     """The dense Jacobian of each step, by forward mode on one row alone."""
     pick = lambda tree: jax.tree.map(lambda a: a[row], tree)
-    found = []
-    for s, x in zip(carries(step, params, carry, xs), xs, strict=True):
-        vector, shape = ravel_pytree(pick(s))
 
-        def advance(v, shape=shape, x=x):
-            return ravel_pytree(step(params, shape(v), x[row])[0])[0]
+    def dense(s, x):
+        vector, shape = ravel_pytree(s)
+        advance = lambda v: ravel_pytree(step(params, shape(v), x)[0])[0]
+        return jax.jacfwd(advance)(vector)
 
-        found.append(np.asarray(jax.jacfwd(advance)(vector)))
-    return found
+    dense = traced(dense, pick(carry), xs[0, row])
+    entering = carries(step, params, carry, xs)
+    return [dense(pick(s), x[row]) for s, x in zip(entering, xs, strict=True)]
 
 
 def product(matrices):

@@ -1,5 +1,7 @@
 """Gradients of the carry at each step and by lag, against loops begun at that step."""
 
+from functools import partial
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -16,20 +18,22 @@ from tests.diagnostics.by_hand import (
     outputs,
     squares,
 )
+from tests.support.interpreter import interpreted, traced
 
 pytestmark = pytest.mark.usefixtures("x64")
 
 
 def begun_at(t, cell, params, carry, xs, loss_fn):
     """The gradient at the carry of a loop that begins at step ``t``."""
-    head = outputs(cell.step, params, carry, xs)[:t]
+    whole = partial(outputs, cell.step)
+    head = interpreted(whole)(params, carry, xs)[:t]
     entering = carries(cell.step, params, carry, xs)[t]
 
     def loss(s):
         tail = outputs(cell.step, params, s, xs[t:])
         return jnp.sum(loss_fn(jnp.concatenate([head, tail])))
 
-    return jax.grad(loss)(entering)
+    return interpreted(jax.grad(loss))(entering)
 
 
 def length(tree):
@@ -41,8 +45,10 @@ def length(tree):
 @pytest.mark.parametrize("name", EACH)
 def test_each_step_has_the_gradient_of_a_roll_begun_there(name):
     cell, params, carry, xs = network(name)
-    found = carry_gradients(cell, squares, params, carry, xs)
-    norms = carry_gradient_norms(cell, squares, params, carry, xs)
+    found, norms = (
+        interpreted(partial(measure, cell, squares))(params, carry, xs)
+        for measure in (carry_gradients, carry_gradient_norms)
+    )
     for t in range(len(xs)):
         expected = begun_at(t, cell, params, carry, xs, squares)
         at_t = jax.tree.map(lambda a, t=t: a[t], found)
@@ -66,6 +72,7 @@ def test_finite_differences_agree():
     cell, params, carry, xs = network("gru")
     found = carry_gradients(cell, squares, params, carry, xs)[0]
     loss = lambda s: squares(outputs(cell.step, params, s, xs)).sum()
+    loss = traced(loss, carry)
     nudge = np.zeros(carry.shape)
     nudge[1, 2] = 1e-6
     slope = (loss(carry + nudge) - loss(carry - nudge)) / 2e-6
@@ -95,11 +102,11 @@ def test_rows_of_different_lengths_are_rows_alone():
     cell, params, carry, xs = network("lstm")
     lengths = jnp.array([4, 2])
     planted = xs.at[2:, 1].set(jnp.nan)
-    norms = carry_gradient_norms(
-        cell, squares, params, carry, planted, seq_lengths=lengths
-    )
+    measure = partial(carry_gradient_norms, cell)
+    ragged = partial(measure, squares, seq_lengths=lengths)
+    norms = interpreted(ragged)(params, carry, planted)
     short = lambda ys: squares(jnp.concatenate([ys, jnp.zeros((2, 2, 2))]))
-    alone = carry_gradient_norms(cell, short, params, carry, xs[:2])
+    alone = interpreted(partial(measure, short))(params, carry, xs[:2])
     np.testing.assert_allclose(norms[:2, 1], alone[:, 1], rtol=1e-10)
     assert not norms[2:, 1].any()
 
@@ -155,9 +162,9 @@ def test_series_and_masks_of_dropout_travel_along():
     params, xs = cell.init(jax.random.key(0), 2), jnp.ones((5, 2, 2))
     drawn = recur.draw_masks(cell, jax.random.key(1), params, xs)
     carry = cell.init_carry((2,))
-    found = carry_gradients(cell, squares, drawn, carry, xs)
+    found = interpreted(partial(carry_gradients, cell, squares))(drawn, carry, xs)
     loss = lambda s: squares(recur.static_unroll(cell, drawn, s, xs)[1]).sum()
-    np.testing.assert_allclose(found[0], jax.grad(loss)(carry), rtol=1e-10)
+    np.testing.assert_allclose(found[0], interpreted(jax.grad(loss))(carry), rtol=1e-10)
 
 
 @pytest.mark.slow

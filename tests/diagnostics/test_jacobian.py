@@ -1,5 +1,7 @@
 """Singular values and exponents, against dense matrices multiplied by NumPy."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +16,7 @@ from recur.diagnostics import (
     step_jacobian,
 )
 from tests.diagnostics.by_hand import EACH, jacobians, linear, network, product
+from tests.support.interpreter import interpreted
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -26,10 +29,15 @@ def sigma(matrix):
 @pytest.mark.parametrize("name", EACH)
 def test_dense_matrices_agree(name):
     cell, params, carry, xs = network(name)
-    whole = step_jacobian(cell, params, carry, xs[0])
-    one = jacobian_singular_values(cell, params, carry, xs, at=(3, 1))
-    many = product_singular_values(cell, params, carry, xs, at=(0, 2))
-    growths = log_growths(cell, params, carry, xs, count=whole.shape[-1])
+    whole = interpreted(partial(step_jacobian, cell))(params, carry, xs[0])
+
+    @interpreted
+    def measured(*args):
+        one = jacobian_singular_values(cell, *args, at=(3, 1))
+        many = product_singular_values(cell, *args, at=(0, 2))
+        return one, many, log_growths(cell, *args, count=whole.shape[-1])
+
+    one, many, growths = measured(params, carry, xs)
     for row in range(2):
         dense = jacobians(cell.step, params, carry, xs, row)
         np.testing.assert_allclose(whole[row], dense[0], atol=1e-12)

@@ -16,7 +16,8 @@ from tests.flax.data import (
     moved,
     unrolled,
 )
-from tests.support.draw import assert_close, quickly, weigh
+from tests.support.draw import assert_close, weigh
+from tests.support.interpreter import interpreted
 
 pytest.importorskip("flax", reason="the wrappers need Flax")
 
@@ -55,9 +56,9 @@ def assert_equals_unroll(module, cell, **flags):
         result = unrolled(cell, params, xs, **flags)
         return weigh(result), result
 
-    one = quickly(jax.value_and_grad(ours, (0, 1), has_aux=True))(params, XS)
+    one = interpreted(jax.value_and_grad(ours, (0, 1), has_aux=True))(params, XS)
     plain = values(module.cell.params)
-    other = quickly(jax.value_and_grad(theirs, (0, 1), has_aux=True))(plain, XS)
+    other = interpreted(jax.value_and_grad(theirs, (0, 1), has_aux=True))(plain, XS)
     assert_close((one[0], one[1][1]), (other[0], other[1][1]))
     found = nnx.merge(graph, one[1][0], rest).cell.params
     assert_close(values(found), other[1][0])

@@ -1,13 +1,12 @@
 """A sequence, its loss, and back-propagation through time by the plain loop."""
 
-from functools import cache
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from tests.support.draw import draw, quickly, random_like
+from tests.support.draw import draw, random_like
+from tests.support.interpreter import interpreted, traced
 
 
 def square(y, target):
@@ -28,23 +27,25 @@ def bptt(step, params, carry, xs, targets, loss_fn=square, start=None):
 
     ``start(params)`` is an initial carry through which gradients flow.
     """
-    forward, back = _compiled(step, loss_fn)
-    carries, losses = [carry if start is None else start(params)], []
+    carry = carry if start is None else interpreted(start)(params)
+    params, carry, xs, targets = jax.tree.map(np.asarray, (params, carry, xs, targets))
+    forward, back = _meaning(step, loss_fn, params, carry, xs[0], targets[0])
+    carries, losses = [carry], []
     for x, target in zip(xs, targets, strict=True):
         carry, loss = forward(params, carries[-1], x, target)
         carries.append(carry)
         losses.append(loss)
-    ct, grads = jax.tree.map(jnp.zeros_like, (carries[-1], params))
+    ct, grads = jax.tree.map(np.zeros_like, (carries[-1], params))
     for t in reversed(range(len(xs))):
         new, ct = back(params, carries[t], xs[t], targets[t], ct)
-        grads = jax.tree.map(jnp.add, grads, new)
+        grads = jax.tree.map(np.add, grads, new)
     if start is not None:
-        grads = jax.tree.map(jnp.add, grads, jax.vjp(start, params)[1](ct)[0])
+        pull = lambda params, ct: jax.vjp(start, params)[1](ct)[0]
+        grads = jax.tree.map(np.add, grads, interpreted(pull)(params, ct))
     return sum(losses), grads
 
 
-@cache
-def _compiled(step, loss_fn):
+def _meaning(step, loss_fn, *example):
     def forward(params, carry, x, target):
         carry, y = step(params, carry, x)
         return carry, jnp.sum(loss_fn(y, target))
@@ -53,22 +54,18 @@ def _compiled(step, loss_fn):
         pull = jax.vjp(lambda p, s: forward(p, s, x, target), params, carry)[1]
         return pull((ct, jnp.ones((), x.dtype)))
 
-    return quickly(forward), quickly(back)
+    return traced(forward, *example), traced(back, *example, example[1])
 
 
-def jacobians(step, params, carry, x):
-    """``∂s/∂s [n, n]`` and ``∂s/∂θ [n, p]`` of a step, dense, in forward mode."""
-    return map(np.asarray, _dense(step)(params, carry, x))
+def jacobians(step, *example):
+    """A function for ``∂s/∂s [n, n]`` and ``∂s/∂θ [n, p]`` of a step, both dense."""
 
-
-@cache
-def _dense(step):
     def both(params, carry, x):
         (s, to_carry), (theta, to_params) = ravel_pytree(carry), ravel_pytree(params)
         f = lambda s, theta: ravel_pytree(step(to_params(theta), to_carry(s), x)[0])[0]
         return jax.jacfwd(f, (0, 1))(s, theta)
 
-    return quickly(both)
+    return traced(both, *example)
 
 
 def vector(tree):

@@ -15,7 +15,7 @@ from recur.online.sparsity import colour, make_layout
 from recur.online.uoro import UOROState
 from tests.online.data import bptt, jacobians, sequence, square, vector
 from tests.online.test_exact import BY_NAME, close, learn
-from tests.support.draw import quickly
+from tests.support.interpreter import traced
 
 
 def blocks(case):
@@ -42,13 +42,15 @@ def test_snap_is_rtrl_masked_at_every_step(name):
     pattern = blocks(name)
     influence, total = np.zeros(pattern.shape), 0.0
     loss = lambda p, s, x, target: square(cell.step(p, s, x)[1], target)
-    now, slopes = carry, quickly(jax.grad(loss, (0, 1)))
+    now, example = carry, (params, carry, xs[0])
+    slopes = traced(jax.grad(loss, (0, 1)), *example, targets[0])
+    dense, step = jacobians(cell.step, *example), traced(cell.step, *example)
     for x, target in zip(xs, targets, strict=True):
         direct, through = slopes(params, now, x, target)
         total = total + vector(direct) + influence @ vector(through)
-        by_carry, by_params = jacobians(cell.step, params, now, x)
+        by_carry, by_params = dense(params, now, x)
         influence = pattern * (influence @ by_carry.T + by_params.T)
-        now, _ = cell.step(params, now, x)
+        now, _ = step(params, now, x)
     state, _, grads = learn(SnAp1(cell, square), params, carry, xs, targets)
     close(vector(grads), total)
     assert isinstance(state, SnApState)

@@ -14,6 +14,7 @@ from recur.compose.masks import Drawn
 from recur.compose.wrapper import Wrapper
 from tests.cases import UserCell
 from tests.support.draw import assert_close, quickly, random_like, weigh
+from tests.support.interpreter import interpreted, traced
 
 STEPS, ROWS, KEY = 5, 3, jax.random.key(3)
 CELLS = {
@@ -54,7 +55,7 @@ def row(name):
 @cache
 def make_row(name):
     cell = CELLS[name]
-    params = cell.init(jax.random.key(0), 3)
+    params = random_like(0, jax.eval_shape(lambda key: cell.init(key, 3), KEY))
     carry = random_like(1, cell.init_carry((ROWS,)))
     return cell, params, carry, random_like(2, jnp.zeros((STEPS, ROWS, 3)))
 
@@ -69,7 +70,7 @@ def training(cell, **time):
     return roll
 
 
-def with_grads(roll):
+def with_grads(roll, compute=interpreted):
     def run(*args):
         def loss(*args):
             values = roll(*args)
@@ -77,7 +78,7 @@ def with_grads(roll):
 
         return jax.grad(loss, (0, 1, 2), has_aux=True)(*args)
 
-    return quickly(run)
+    return compute(run)
 
 
 @pytest.mark.quick(3)
@@ -86,7 +87,7 @@ def test_equals_the_plain_loop(row, reverse):
     cell, params, carry, xs = row
     rng = np.random.default_rng(0)
     mask, reset = rng.random((2, STEPS, ROWS)) < [[[0.7]], [[0.3]]]
-    whole = recur.draw_masks(cell, KEY, params, xs)
+    whole = interpreted(partial(recur.draw_masks, cell, KEY))(params, xs)
     series, put = split_series(whole)
     state, ys = jax.tree.map(np.asarray, carry), np.zeros((STEPS, ROWS, 4))
     zeros = jax.tree.map(np.zeros_like, state)
@@ -94,17 +95,19 @@ def test_equals_the_plain_loop(row, reverse):
     def where(rows, one, other):
         return jax.tree.map(lambda a, b: np.where(rows[:, None], a, b), one, other)
 
-    step = jax.jit(cell.step)
+    def drawn(t):
+        return put([jax.tree.map(lambda a: a[t], s) for s in series])
+
+    step = traced(cell.step, drawn(0), carry, xs[0])
     for t in reversed(range(STEPS)) if reverse else range(STEPS):
-        drawn = put([jax.tree.map(lambda a: a[t], s) for s in series])  # noqa: B023
         anew = mask[t] & reset[t]
         start = state if reverse else where(anew, zeros, state)
-        new, y = step(drawn, start, xs[t])
+        new, y = step(drawn(t), start, xs[t])
         state = where(mask[t], new, state)
         state = where(anew, zeros, state) if reverse else state
         ys[t, :, : y.shape[-1]] = np.where(mask[t][:, None], y, 0)
     time = {"mask": mask, "reset": reset, "reverse": reverse}
-    last, outputs = training(cell, **time)(params, carry, xs)
+    last, outputs = interpreted(training(cell, **time))(params, carry, xs)
     assert_close((last, outputs), (state, ys[..., : y.shape[-1]].astype(np.float32)))
 
 
@@ -112,7 +115,7 @@ def test_equals_the_plain_loop(row, reverse):
 def trained(name):
     """Gradients and values of one cell, for all tests that compare with them."""
     cell, *args = make_row(name)
-    return with_grads(training(cell))(*args)
+    return with_grads(training(cell), quickly)(*args)
 
 
 @pytest.mark.slow
@@ -144,14 +147,18 @@ def test_gradients_equal_the_python_loop(name):
 @pytest.mark.quick(5)
 def test_one_key_one_mask_and_evaluation_has_none(row):
     cell, params, carry, xs = row
-    first, again = (training(cell)(params, carry, xs)[1] for _ in range(2))
+    ways = (interpreted(training(cell)) for _ in range(2))
+    first, again = (roll(params, carry, xs)[1] for roll in ways)
     np.testing.assert_array_equal(first, again)
-    other = recur.draw_masks(cell, jax.random.key(4), params, xs)
-    assert np.abs(recur.unroll(cell, other, carry, xs)[1] - first).max() > 1e-3
-    plain = recur.unroll(cell, params, carry, xs)[1]
+    roll = interpreted(partial(recur.unroll, cell))
+    draw = interpreted(partial(recur.draw_masks, cell, jax.random.key(4)))
+    other = draw(params, xs)
+    assert np.abs(roll(other, carry, xs)[1] - first).max() > 1e-3
+    plain = roll(params, carry, xs)[1]
     assert np.abs(plain - first).max() > 1e-3
     if not isinstance(cell, (recur.Stack, recur.Zoneout)):
-        inner = recur.unroll(cell.cell, params, carry, xs)[1]
+        bare = interpreted(partial(recur.unroll, cell.cell))
+        inner = bare(params, carry, xs)[1]
         np.testing.assert_allclose(plain, inner, atol=1e-6)
 
 
@@ -163,9 +170,9 @@ def test_models_with_masks_of_their_own_by_vmap(row):
     def roll(key):
         return recur.unroll(cell, recur.draw_masks(cell, key, params, xs), carry, xs)
 
-    both = jax.vmap(roll)(keys)
+    both, one = interpreted(jax.vmap(roll))(keys), traced(roll, keys[0])
     for n, key in enumerate(keys):
-        assert_close(jax.tree.map(lambda a: a[n], both), roll(key))  # noqa: B023
+        assert_close(jax.tree.map(lambda a: a[n], both), one(key))  # noqa: B023
 
 
 def test_one_mask_a_sequence_for_recurrent_products():

@@ -88,7 +88,7 @@ def test_no_step_copies_what_all_steps_keep(name, option):
     assert not copies_of_all_steps(jax.grad(loss, (0, 2)), *args)
 
 
-@pytest.mark.quick(1)
+@pytest.mark.slow
 @pytest.mark.usefixtures("as_users_fuse")
 @pytest.mark.parametrize("name", ["lstm", "gru"])
 def test_no_step_copies_it_in_the_second_derivative_or_under_vmap(name):

@@ -36,6 +36,7 @@ from recur.tasks.task import sum_valid
 from recur.tasks.translate import Translate
 from recur.tasks.worlds import Came, Cards, CardsState, Maze, MazeState, World
 from recur.tasks.writing import Pairs, Writing, WritingParams, WritingSettings
+from tests.support.interpreter import interpreted, traced
 
 KEY = jax.random.key(0)
 BASES = {Classification: (Names, Dna, Speech, Reviews), Writing: (Translate, Captions),
@@ -236,17 +237,17 @@ def test_advantages_and_objective_are_those_of_the_papers():
     life = task.init_carry()
     assert isinstance(life, Life)
     keys = jax.random.split(KEY, 7)
-    steps = []
+    steps, live = [], traced(task.live, params, life, keys[0])
     for key in keys:
-        life, step = jax.jit(task.live)(params, life, key)
+        life, step = live(params, life, key)
         steps.append(step)
-    steps = jax.tree.map(lambda *a: jnp.stack(a), *steps)
+    steps = jax.tree.map(lambda *a: np.stack(a), *steps)
     assert isinstance(steps, Step)
     done = jnp.asarray(rng.random((7, 2)) < 0.3)
     steps = steps._replace(done=done, reward=jnp.asarray(rng.normal(size=(7, 2)), "f4"))
-    found = task._advantages(params, life, steps)
+    found = interpreted(task._advantages)(params, life, steps)
     now = life.seen[None], life.start[None]
-    after = np.asarray(task.roll(params, life.carry, *now)[2][0])
+    after = interpreted(task.roll)(params, life.carry, *now)[2][0]
     expected, trace = np.zeros((7, 2)), np.zeros(2)
     for t in reversed(range(7)):
         on = DISCOUNT * (1 - np.asarray(done[t]))
@@ -269,8 +270,8 @@ def test_advantages_and_objective_are_those_of_the_papers():
 
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5),
-        jax.grad(policy)(params),
-        jax.grad(reinforce)(params),
+        interpreted(jax.grad(policy))(params),
+        interpreted(jax.grad(reinforce))(params),
     )
     assert 0 < CLIP < 1
 

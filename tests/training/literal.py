@@ -4,8 +4,9 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from tests.support.draw import quickly
+from tests.support.interpreter import traced
 
 
 def where(flag, yes, no):
@@ -29,33 +30,31 @@ def advance(step, loss_fn, anew, params, carry, x, target, valid, reset):
     return where(valid, new, carry), jnp.sum(jnp.where(valid, loss, 0.0))
 
 
-@functools.cache
-def compiled(step, loss_fn, anew):
-    """One step, and one step back: all that is compiled, whatever the window."""
+def meaning(step, loss_fn, anew, *example):
+    """One step, and one step back: all that is traced, whatever the window."""
     forward = functools.partial(advance, step, loss_fn, anew)
 
     def back(params, carry, *inputs_and_ct):
         *inputs, ct = inputs_and_ct
         return jax.vjp(lambda p, c: forward(p, c, *inputs), params, carry)[1](ct)
 
-    return quickly(forward), quickly(back)
+    end = jax.eval_shape(forward, *example)
+    return traced(forward, *example), traced(back, *example, end)
 
 
-def window(step, loss_fn, anew, params, carry, steps, newest):
+def window(forward, back, params, carry, steps, newest):
     """``(loss, grads), carries`` of a window, going back by hand."""
-    forward, back = compiled(step, loss_fn, anew)
     carries, losses, length = [carry], [], len(steps[0])
     for t in range(length):
         carry, loss = forward(params, carry, *(part[t] for part in steps))
         carries.append(carry)
         losses.append(loss)
-    ct = jax.tree.map(jnp.zeros_like, carry)
-    grads = jax.tree.map(jnp.zeros_like, params)
+    ct, grads = jax.tree.map(np.zeros_like, (carry, params))
     for t in reversed(range(length)):
-        enters = jnp.asarray(t >= length - newest, losses[t].dtype)
+        enters = np.asarray(t >= length - newest, losses[t].dtype)
         inputs = [part[t] for part in steps]
         new, ct = back(params, carries[t], *inputs, (ct, enters))
-        grads = jax.tree.map(jnp.add, grads, new)
+        grads = jax.tree.map(np.add, grads, new)
     return (sum(losses[-newest:]), grads), carries
 
 
@@ -66,7 +65,9 @@ def literal(step, loss_fn, params, carry, steps, k_1, k_2, *, anew=None, rate=0.
     ``rate`` after each update; a window is rolled with those of its time, from the
     carry at its beginning that the window before had come to.
     """
-    length = len(steps[0])
+    params, carry, steps = jax.tree.map(np.asarray, (params, carry, steps))
+    length, first = len(steps[0]), [part[0] for part in steps]
+    both = meaning(step, loss_fn, anew, params, carry, *first)
     ends = [*range(k_2, length + 1, k_2)]
     ends += [length] if length % k_2 else []
     updates, known, before = [], {0: carry}, 0
@@ -74,7 +75,7 @@ def literal(step, loss_fn, params, carry, steps, k_1, k_2, *, anew=None, rate=0.
         begin = max(0, end - k_1)
         part = [s[begin:end] for s in steps]
         data = params, known[begin], part
-        update, carries = window(step, loss_fn, anew, *data, end - before)
+        update, carries = window(*both, *data, end - before)
         known |= {begin + i: carry for i, carry in enumerate(carries)}
         updates.append(update)
         params = jax.tree.map(lambda p, g: p - rate * g, params, update[1])

@@ -24,7 +24,7 @@ from recur.training import (
 from recur.training.loss_scale import ScaleState
 from tests.online.data import sequence, square, vector
 from tests.online.test_exact import BY_NAME, close
-from tests.support.draw import quickly
+from tests.support.interpreter import interpreted, traced
 
 CELL = recur.GRU(5)
 ROLL = functools.partial(recur.unroll, CELL)
@@ -35,9 +35,6 @@ def loss_fn(params, carry, xs, targets):
     return jnp.mean((ys - targets) ** 2), carry
 
 
-VALUE_AND_GRAD = quickly(jax.value_and_grad(loss_fn, has_aux=True))
-
-
 def data(batch=4, steps=3):
     _, *data = sequence(BY_NAME["gru"], batch_shape=(batch,), steps=steps)
     return data
@@ -45,13 +42,19 @@ def data(batch=4, steps=3):
 
 def by_hand(optimizer, params, carry, *batches):
     """The plain optax loop, carry handed on."""
-    opt_state, losses = optimizer.init(params), []
-    for batch in batches:
-        (loss, carry), grads = VALUE_AND_GRAD(params, carry, *batch)
+    slope = jax.value_and_grad(loss_fn, has_aux=True)
+
+    def step(params, opt_state, carry, *batch):
+        (loss, carry), grads = slope(params, carry, *batch)
         updates, opt_state = optimizer.update(grads, opt_state, params)
-        params = optax.apply_updates(params, updates)
-        losses.append((loss, grads))
-    return params, opt_state, carry, losses
+        return (optax.apply_updates(params, updates), opt_state, carry), (loss, grads)
+
+    state, losses = (params, interpreted(optimizer.init)(params), carry), []
+    step = traced(step, *state, *batches[0])
+    for batch in batches:
+        state, found = step(*state, *batch)
+        losses.append(found)
+    return *state, losses
 
 
 # Adam raises a float to an integer power, which strict promotion refuses.
@@ -219,7 +222,7 @@ def test_windows_that_overlap():
     init, step = make_train_step(learner.loss, optax.sgd(0.02))
     state = init(params, learner.init(carry, xs[:2], targets[:2]))
     other = learner.init(carry, xs[:2], targets[:2])
-    update = quickly(learner.update)
+    update = traced(learner.update, params, other, xs[:2], targets[:2])
     for t in range(0, 8, 2):
         state, metrics = step(state, xs[t : t + 2], targets[t : t + 2])
         other, loss, grads = update(params, other, xs[t : t + 2], targets[t : t + 2])

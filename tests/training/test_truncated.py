@@ -13,6 +13,7 @@ from recur.training import TruncatedBPTT, TruncatedState, tbptt
 from tests.online.data import bptt, sequence, square
 from tests.online.test_exact import BY_NAME, close
 from tests.support.draw import assert_close, quickly, random_like
+from tests.support.interpreter import interpreted
 from tests.training.literal import literal
 
 TEXTBOOK = [
@@ -37,10 +38,10 @@ def sizes(length, **given):
 
 
 def whole(cell, loss_fn, *data, **options):
-    """``tbptt``, compiled in half the time."""
+    """``tbptt``, as NumPy computes it."""
     flags = {name: options.pop(name) for name in [*options] if name in FLAGS}
     run = lambda data, flags: tbptt(cell, loss_fn, *data, **flags, **options)
-    return quickly(run)(data, flags)
+    return interpreted(run)(data, flags)
 
 
 FLAGS = "mask", "seq_lengths", "reset"
@@ -56,7 +57,8 @@ def test_a_window_over_all_is_full_bptt(name):
     cell, *data = sequence(BY_NAME[name], steps=6)
     carry, *ours = whole(cell, square, *data, window=6, every=2)
     close(ours, bptt(cell.step, *data))
-    assert_close(carry, recur.unroll(cell, *data[:3])[0])
+    roll = interpreted(functools.partial(recur.unroll, cell))
+    assert_close(carry, roll(*data[:3])[0])
 
 
 @pytest.mark.slow
@@ -151,7 +153,8 @@ def test_updates_with_flags_are_those_of_the_whole():
     total = []
     for i, part in zip((0, 3), parts, strict=True):
         block = xs[i : i + 3], targets[i : i + 3]
-        state, *new = quickly(learner.update)(params, state, *block, **part)
+        update = interpreted(functools.partial(learner.update, **part))
+        state, *new = update(params, state, *block)
         total.append(new)
     flags = {name: flag[:6] for name, flag in flags.items()}
     data = cell, square, params, carry, xs[:6], targets[:6]
@@ -275,7 +278,7 @@ def test_masks_that_were_drawn_stay_with_their_steps():
     def draw(params, key):
         return recur.draw_masks(inner, key, params, xs[:2])
 
-    @quickly
+    @interpreted
     @functools.partial(jax.value_and_grad, has_aux=True)
     def loss(params, state, key, xs, targets):
         return bptt_.loss(draw(params, key), state, xs, targets)
@@ -294,7 +297,7 @@ def test_masks_that_were_drawn_stay_with_their_steps():
             total = total * begun + jnp.sum(square(ys, targets[half]))
         return total
 
-    whole = quickly(jax.grad(by_hand))
+    whole = interpreted(jax.grad(by_hand))
     close(ours[1], whole(params, 0.0))
     close(summed(ours), whole(params, 1.0))
     plain = bptt_.init(carry, *first)

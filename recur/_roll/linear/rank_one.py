@@ -24,6 +24,8 @@ References:
   length <https://arxiv.org/abs/2406.06484>`_, 2024.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -113,13 +115,12 @@ def take_chunk(
 def _taken(
     of: RankOne, s: Array, segments: "Segments | None", anew: Array | None
 ) -> tuple[Array, Array]:
-    fall = _in_two(of.log_decay)
-    until = jnp.cumsum(fall, axis=-2)
-    before = until - fall
-    start = jnp.zeros_like(before)
+    until, before = _sums(of.log_decay)
+    start = _each(jnp.zeros_like, before)
     if segments is not None:
-        first = segments.first.astype(before.dtype)
-        start = jnp.matmul(first, before, precision="highest")
+        first = segments.first.astype(s.dtype)
+        of_first = partial(jnp.matmul, first, precision="highest")
+        start = _each(of_first, before)
     past = _Past(until, start, segments, s, anew)
     own = of.bonus is None
     at = until if own else before
@@ -163,42 +164,52 @@ class Segments(NamedTuple):
         return cls(same, same & starts[..., None, :], (number == 0)[..., None])
 
 
-def _in_two(log_decay: Array) -> Array:
-    """Splits off what adds up exactly, so that differences of sums lose no digits."""
+class Sums(NamedTuple):
+    """Sums of logarithms of decays, in two parts."""
+
+    coarse: Array  # [..., L, K or 1], which adds up exactly
+    fine: Array  # and what is left, which is small
+
+    def since(self, other: "Sums") -> Array:
+        """The difference, which loses no digits however large the sums are."""
+        return (self.coarse - other.coarse) + (self.fine - other.fine)
+
+
+def _sums(log_decay: Array) -> tuple[Sums, Sums]:
+    """Adds up: until after each step, and until before it."""
     log_decay = jnp.maximum(log_decay, LEAST)
     coarse = jax.lax.stop_gradient(jnp.round(log_decay / GRAIN) * GRAIN)
-    return jnp.stack([coarse, log_decay - coarse])
-
-
-def _between(one: Array, other: Array) -> Array:
-    return jnp.sum(one - other, axis=0)
+    each = Sums(coarse, log_decay - coarse)
+    until = _each(partial(jnp.cumsum, axis=-2), each)
+    return until, Sums(*map(jnp.subtract, until, each))
 
 
 class _Past(NamedTuple):
     """What the steps of a chunk see of what was before."""
 
-    until: Array  # [2, ..., L, K or 1], the sum of the logarithms of decays, in two
-    start: Array  # the same before the start of each one's segment
+    until: Sums
+    start: Sums  # before the start of each one's segment
     segments: Segments | None
     s: Array
     anew: Array | None
 
-    def link(self, x: Array, y: Array, at: Array, *, own: bool = True) -> Array:
+    def link(self, x: Array, y: Array, at: Sums, *, own: bool = True) -> Array:
         """What step ``i`` finds by ``x`` of what ``j`` wrote at ``y``."""
         seen = jnp.tri(x.shape[-2], k=0 if own else -1, dtype=bool)
         seen = seen[(None,) * (x.ndim - 2)]
         if self.segments is not None:
             seen = seen & self.segments.same
-        if self.until.shape[-1] == 1:
-            fall = _between(at, jnp.swapaxes(self.until, -1, -2))
+        if self.until.fine.shape[-1] == 1:
+            fall = at.since(_each(lambda a: jnp.swapaxes(a, -1, -2), self.until))
             return x @ jnp.swapaxes(y, -1, -2) * _exp_where(seen, fall)
-        fall = _between(at[..., :, None, :], self.until[..., None, :, :])
+        of_past = _each(lambda a: a[..., None, :, :], self.until)
+        fall = _each(lambda a: a[..., :, None, :], at).since(of_past)
         fall = _exp_where(seen[..., None], fall)
         return jnp.einsum("...ik,...jk,...ijk->...ij", x, y, fall)
 
-    def entered(self, x: Array, at: Array) -> Array:
+    def entered(self, x: Array, at: Sums) -> Array:
         """What each finds by ``x`` of what its segment started from."""
-        left = x * jnp.exp(_between(at, self.start))
+        left = x * jnp.exp(at.since(self.start))
         if self.segments is None or self.anew is None:
             return left @ self.s
         old = self.segments.entered
@@ -206,14 +217,22 @@ class _Past(NamedTuple):
 
     def last(self, wrote: list[tuple[Array, Array]]) -> Array:
         """``S`` after the last step."""
-        end, s, seen = self.until[..., -1:, :], self.s, jnp.bool_(True)
+        end, s, seen = _each(_latest, self.until), self.s, jnp.bool_(True)
         if self.segments is not None and self.anew is not None:
             s = jnp.where(self.segments.entered[..., -1:, :], s, self.anew)
             seen = self.segments.same[..., -1, :, None]
-        left = jnp.exp(_between(end, self.start[..., -1:, :]))
+        left = jnp.exp(end.since(_each(_latest, self.start)))
         kept = jnp.swapaxes(left, -1, -2) * s
-        fall = _exp_where(seen, _between(end, self.until))
+        fall = _exp_where(seen, end.since(self.until))
         return sum((jnp.swapaxes(k * fall, -1, -2) @ v for k, v in wrote), kept)
+
+
+def _each(function: Callable[[Array], Array], sums: Sums) -> Sums:
+    return Sums(*map(function, sums))
+
+
+def _latest(a: Array) -> Array:
+    return a[..., -1:, :]
 
 
 def _exp_where(seen: Array, fall: Array) -> Array:
