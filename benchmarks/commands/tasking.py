@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -52,7 +53,7 @@ def execute(arguments: argparse.Namespace) -> int:
     todo = [t for t in _todo(goals, arguments.seeds) if (t[0].row, t[1]) not in done]
     try:
         for goal, choice in tqdm(todo, "runs", disable=None):
-            runs.append(_run(goal, choice, arguments.data, str(facts["commit"])))
+            runs.append(_run(goal, choice, arguments.data, facts))
             save_runs(arguments.output, runs, facts)
     except KeyboardInterrupt:
         kept = f"{len(runs)} runs are kept in {arguments.output}"
@@ -81,7 +82,7 @@ def _todo(goals: list[Goal], seeds: int) -> Iterator[tuple[Goal, str]]:
         yield from ((goal, f"--{option}={n}") for n in range(count))
 
 
-def _run(goal: Goal, choice: str, data: str | None, commit: str) -> Outcome:
+def _run(goal: Goal, choice: str, data: str | None, facts: dict[str, Any]) -> Outcome:
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
@@ -95,4 +96,5 @@ def _run(goal: Goal, choice: str, data: str | None, commit: str) -> Outcome:
     seconds, figures = time.perf_counter() - start, told["figures"]
     # Where the data is does not belong into a record.
     source = told["source"].replace(data, "DATA") if data else told["source"]
-    return Outcome(goal.row, choice, figures, seconds, source, commit)
+    where = str(facts["commit"]), str(facts["processor"])
+    return Outcome(goal.row, choice, figures, seconds, source, *where)

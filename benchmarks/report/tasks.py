@@ -21,6 +21,7 @@ class Outcome(NamedTuple):
     seconds: float
     source: str
     commit: str
+    processor: str
 
 
 def load_runs(path: Path) -> list[Outcome]:
@@ -58,7 +59,9 @@ Made by `python -m benchmarks tasks`, from data that is not part of the project.
 def tasks_page(runs: Sequence[Outcome], environment: dict[str, Any]) -> str:
     """Writes the page: how it was made, and a line for each application."""
     versions = ", ".join(f"{n} {v}" for n, v in environment["versions"].items())
-    machine = f"{environment['processor']}, {environment['cores']} cores; {versions}."
+    # A record grows over days, on whatever machine there is.
+    processors = " and ".join(dict.fromkeys(run.processor for run in runs))
+    machine = f"{processors}, {environment['cores']} cores; {versions}."
     lines = [_line(goal, runs) for goal in GOALS]
     heads = ["task", "figure", "reached", "goal", "", "runs", "minutes", "others"]
     kept = [line for line in lines if line]

@@ -10,8 +10,8 @@ from recur.tasks.catalogue import CLASSES
 FACTS = {"processor": "P", "cores": 2, "versions": {"jax": "1"}, "commit": "c"}
 
 
-def outcome(row, choice, **figures):
-    return Outcome(row, choice, figures, 60.0, "DATA", "c")
+def outcome(row, choice, processor="P", **figures):
+    return Outcome(row, choice, figures, 60.0, "DATA", "c", processor)
 
 
 def test_every_application_has_a_goal():
@@ -21,13 +21,14 @@ def test_every_application_has_a_goal():
 
 def test_a_page_has_means_spreads_and_misses(tmp_path):
     runs = [outcome("names", f"--seed={n}", **{"test % right": 80 + n}) for n in (0, 2)]
-    runs.append(outcome("adding", "--seed=0", **{"test squared error": 0.5}))
+    runs.append(outcome("adding", "--seed=0", "Q", **{"test squared error": 0.5}))
     told = {"test % right": 78.5, "test % right, bag of words": 79.0}
     runs.append(outcome("reviews", "--fold=0", **told))
     save_runs(tmp_path / "tasks.json", runs, FACTS)
     assert load_runs(tmp_path / "tasks.json") == runs
     page = tasks_page(runs, FACTS)
     assert (tmp_path / "tasks.md").read_text() == page
+    assert "\nP and Q, 2 cores; jax 1.\n" in page
     rows = {
         line.split("|")[1].strip(): line for line in page.splitlines() if "|" in line
     }
