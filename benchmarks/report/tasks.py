@@ -52,6 +52,7 @@ Each row is `python -m recur` with the words of its first column and default set
 the params chosen by the validation and measured on the test. Figures are means over
 seeds, or over ten folds, with the deviation between them; what others reported is there
 for orientation, as splits and training differ. Rows that miss their goal stay in.
+Minutes are by the clock, on machines that may have done other work as well.
 
 Made by `python -m benchmarks tasks`, from data that is not part of the project."""
 
