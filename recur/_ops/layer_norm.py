@@ -8,7 +8,7 @@ from recur._ops.wide import wide
 from recur.types import Array
 
 
-def layer_norm(a: Array, gain: Array, eps: float = 1e-5) -> Array:
+def layer_norm(a: Array, gain: Array | None = None, eps: float = 1e-5) -> Array:
     r"""Shifts and scales the last axis to mean 0 and variance 1, times ``gain``.
 
     .. math::
@@ -19,7 +19,7 @@ def layer_norm(a: Array, gain: Array, eps: float = 1e-5) -> Array:
 
     Args:
       a: ``[..., O]``.
-      gain: ``α``, ``[O]``.
+      gain: ``α``, ``[O]``; none is 1.
       eps: ``ε``, above 0.
 
     Returns:
@@ -40,7 +40,8 @@ def layer_norm(a: Array, gain: Array, eps: float = 1e-5) -> Array:
     a = a.astype(wide(a.dtype))
     centred = a - jnp.mean(a, axis=-1, keepdims=True)
     variance = jnp.mean(jnp.square(centred), axis=-1, keepdims=True)
-    return scale(centred / jnp.sqrt(variance + eps), gain)
+    a = centred / jnp.sqrt(variance + eps)
+    return a if gain is None else scale(a, gain)
 
 
 __all__ = ["layer_norm"]

@@ -7,13 +7,13 @@ from typing import ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur._arguments import check_number
 from recur._ops.layer_norm import layer_norm
 from recur._ops.matmul import add_bias
 from recur._ops.wide import widened
 from recur._portable import portable
 from recur.linear_rnn.base import LinearCell
 from recur.linear_rnn.complex_pair import Complex, exp, scaled, times
+from recur.linear_rnn.hgrn import check_lower_bound
 from recur.types import Array
 
 
@@ -87,12 +87,7 @@ class ComplexHGRN(LinearCell[ComplexHGRNParams, Complex]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("ComplexHGRN", "lower_bound", self.lower_bound)
-        if not 0 <= self.lower_bound < 1:
-            raise ValueError(
-                f"ComplexHGRN: lower_bound is {self.lower_bound}; expected from 0 to "
-                "below 1, the least of the old value that is kept."
-            )
+        check_lower_bound("ComplexHGRN", self.lower_bound)
 
     def initial(self, name: str, key: Array, shape: tuple[int, ...]) -> Array | None:
         """Draws what is read, which is no weight over time, and spreads the angles."""

@@ -68,12 +68,7 @@ class HGRN(LinearCell[HGRNParams, Array]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("HGRN", "lower_bound", self.lower_bound)
-        if not 0 <= self.lower_bound < 1:
-            raise ValueError(
-                f"HGRN: lower_bound is {self.lower_bound}; expected from 0 to below 1, "
-                "the least of the old value that is kept."
-            )
+        check_lower_bound("HGRN", self.lower_bound)
 
     def initial(self, name: str, key: Array, shape: tuple[int, ...]) -> Array | None:
         """Draws what is read, which is no weight over time."""
@@ -89,6 +84,22 @@ class HGRN(LinearCell[HGRNParams, Array]):
         h = (1 - written) * carry + written * jax.nn.silu(c)
         read = rms_norm(h, params.gain) * jax.nn.silu(g)
         return h, self.product(read, params.w_ho)
+
+
+def check_lower_bound(where: str, value: float) -> None:
+    """Refuses what cannot be the least share of an old value that is kept.
+
+    Example:
+      >>> check_lower_bound("doc", 1.0)
+      Traceback (most recent call last):
+      ValueError: doc: lower_bound is 1.0; expected from 0 to below 1, the least ...
+    """
+    check_number(where, "lower_bound", value)
+    if not 0 <= value < 1:
+        raise ValueError(
+            f"{where}: lower_bound is {value}; expected from 0 to below 1, the least "
+            "of the old value that is kept."
+        )
 
 
 __all__ = ["HGRN", "HGRNParams"]

@@ -7,10 +7,10 @@ from typing import ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur._arguments import check_number
 from recur._ops.rms_norm import rms_norm
 from recur._portable import portable
 from recur._roll.linear.rank_one import RankOne
+from recur.linear_rnn.hgrn import check_lower_bound
 from recur.linear_rnn.matrix import MatrixCell, merge_heads
 from recur.types import Array
 
@@ -70,12 +70,7 @@ class HGRN2(MatrixCell[HGRN2Params]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("HGRN2", "lower_bound", self.lower_bound)
-        if not 0 <= self.lower_bound < 1:
-            raise ValueError(
-                f"HGRN2: lower_bound is {self.lower_bound}; expected from 0 to below "
-                "1, the least of the old value that is kept."
-            )
+        check_lower_bound("HGRN2", self.lower_bound)
 
     def initial(self, name: str, key: Array, shape: tuple[int, ...]) -> Array | None:
         """Draws what is read, which is no weight over time."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -10,7 +9,7 @@ import jax.numpy as jnp
 
 from recur import _checks as checks
 from recur._ops.layer_norm import layer_norm
-from recur._ops.matmul import add_bias
+from recur._ops.matmul import add_bias, scale
 from recur._portable import portable
 from recur._roll.linear.rank_one import RankOne
 from recur.linear_rnn.matrix import merge_heads
@@ -146,9 +145,8 @@ class MLSTMLayer(MemoryCell[MLSTMLayerParams, MLSTMCarry]):
     def read(self, params: MLSTMLayerParams, found: Any, x: Array) -> Array:
         """Divides, normalises each head, opens the gate, and multiplies."""
         o, h = unscaled(*found, eps=EPS)
-        norm = jax.vmap(partial(layer_norm, eps=EPS), in_axes=(-2, 0), out_axes=-2)
-        y = o * norm(h, params.gain.reshape(self.heads, -1))
-        return self.product(merge_heads(y), params.w_ho)
+        normal = scale(merge_heads(layer_norm(h, eps=EPS)), params.gain)
+        return self.product(merge_heads(o) * normal, params.w_ho)
 
 
 __all__ = ["MLSTMLayer", "MLSTMLayerParams"]

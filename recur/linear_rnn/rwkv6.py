@@ -169,8 +169,7 @@ class RWKV6(MemoryCell[RWKV6Params, RWKV6Carry]):
     def read(self, params: RWKV6Params, found: Any, x: Array) -> Array:
         """Normalises each head, and opens the gate."""
         found, gate = found
-        even = jnp.ones(found.shape[-1], found.dtype)
-        normal = merge_heads(layer_norm(found, even, NORM_EPS))
+        normal = merge_heads(layer_norm(found, eps=NORM_EPS))
         y = add_bias(scale(normal, params.gain), params.b_norm)
         return self.product(y * merge_heads(gate), params.w_ho)
 

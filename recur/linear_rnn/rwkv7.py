@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from recur import _checks as checks
+from recur._ops.layer_norm import layer_norm
 from recur._ops.matmul import add_bias, scale
 from recur._ops.wide import wide
 from recur._portable import portable
@@ -202,9 +203,7 @@ class RWKV7(MemoryCell[RWKV7Params, RWKV7Carry]):
     def read(self, params: RWKV7Params, found: Any, x: Array) -> Array:
         """Normalises each head, adds what is of this step alone, and opens the gate."""
         found, aside = found
-        found -= jnp.mean(found, axis=-1, keepdims=True)
-        square = jnp.mean(jnp.square(found), axis=-1, keepdims=True)
-        normal = merge_heads(found * jax.lax.rsqrt(square + NORM_EPS))
+        normal = merge_heads(layer_norm(found, eps=NORM_EPS))
         bonus, gate = map(merge_heads, jnp.split(aside, 2, axis=-1))
         y = add_bias(scale(normal, params.gain), params.b_norm) + bonus
         return self.product(y * gate, params.w_ho)
