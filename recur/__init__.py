@@ -67,6 +67,7 @@ from recur.compose.masks import draw_masks
 from recur.compose.plain import plain
 from recur.compose.readout import Readout, ReadoutParams
 from recur.compose.residual import Residual
+from recur.compose.residual_block import ResidualBlock, ResidualBlockParams
 from recur.compose.stack import Stack
 from recur.linear_rnn.complex_hgrn import ComplexHGRN
 from recur.linear_rnn.delta_net import DeltaNet
@@ -163,6 +164,8 @@ __all__ = [
     "ReadoutParams",
     "RecurrentDropout",
     "Residual",
+    "ResidualBlock",
+    "ResidualBlockParams",
     "Retention",
     "Stack",
     "Step",

@@ -199,6 +199,11 @@ TABLE = {
         {"cell": CELL},
         {"transform_bias": NUMBERS, "kernel_init": FUNCTIONS, "dtype": DTYPES},
     ),
+    "ResidualBlock": (
+        recur.ResidualBlock,
+        {"cell": CELL},
+        {"cell": CELLS, "kernel_init": FUNCTIONS, "dtype": DTYPES},
+    ),
     "Readout": (
         recur.Readout,
         {"cell": CELL, "output_size": 2},

@@ -9,7 +9,7 @@ import jax
 from recur import _checks as checks
 from recur._roll.composed import Composed, Part, depth
 from recur._roll.flags import valid_steps
-from recur._roll.padding import map_valid
+from recur._roll.padding import fill_invalid, map_valid
 from recur._roll.per_step import check_series, split_series
 from recur._roll.steps import needs_whole
 from recur._roll.time_axis import num_steps, swap_time_batch
@@ -102,10 +102,12 @@ class Around(Masked, Layer, Composed):
         time_major = time.get("time_major", True)
         steps = num_steps("unroll", xs, time.get("length"), time_major=time_major)
         check_series("unroll", params, steps)
-        entering = self.enter(params, xs, 0 if time_major else 1)
-        carry, ys = unroll(self.cell, self.inside(params), carry, entering, **time)
         turn = swap_time_batch if not time_major else lambda a: a
         valid, act = valid_steps(xs, **time), partial(self.act_on_all, params)
+        if type(self).enter is not Around.enter:  # It may be singular at what pads.
+            xs = turn(fill_invalid(valid, turn(xs)))
+        entering = self.enter(params, xs, 0 if time_major else 1)
+        carry, ys = unroll(self.cell, self.inside(params), carry, entering, **time)
         return carry, turn(map_valid(act, valid, turn(xs), turn(ys)))
 
 

@@ -35,10 +35,14 @@ class CopySettings(Settings):
     batch: int = option(64, "sequences side by side")
     learning_rate: float = option(5e-3, "at its peak", least=1e-9, most=1e3)
     delay: int = option(100, "steps from the last symbol to the first to say")
+    places: str = option("start", "of the symbols", choices=("start", "scattered"))
 
 
 class Copy(Generated[CopySettings]):
-    """Says ten symbols again after a long pause.
+    """Says ten symbols again after a long pause, or from wherever in it they stand.
+
+    Those that are scattered have to be told from blanks, each at its own place: what is
+    kept must depend on what is read, which no recurrence with fixed gates can do.
 
     Example:
       >>> task = Copy(CopySettings(hidden=4, delay=5))
@@ -50,7 +54,8 @@ class Copy(Generated[CopySettings]):
       Hochreiter and Schmidhuber, `Long short-term memory
       <https://doi.org/10.1162/neco.1997.9.8.1735>`_, 1997; Tallec and Ollivier, `Can
       recurrent neural networks warp time? <https://arxiv.org/abs/1804.11188>`_, 2018,
-      for the forget bias.
+      for the forget bias; Gu and Dao, `Mamba <https://arxiv.org/abs/2312.00752>`_,
+      2023, for the scattered symbols.
     """
 
     name = "copy"
@@ -65,19 +70,23 @@ class Copy(Generated[CopySettings]):
     every = 250
 
     def make_cell(self) -> Any:
-        """An LSTM that forgets at first as slowly as the pause is long."""
+        """An LSTM that forgets at first as slowly as it has to remember."""
         if self.settings.cell != "lstm":
             return self.settings.make_cell()
-        return self.settings.make_cell(forget_bias=Chrono(self.settings.delay))
+        return self.settings.make_cell(forget_bias=Chrono(self.settings.delay + COUNT))
 
     def draw(self, rng: np.random.Generator, count: int) -> Drawn:
-        """Draws symbols, then blanks, a sign to go, and blanks."""
+        """Draws symbols among or before blanks, then a sign to go, and blanks."""
         symbols = rng.integers(0, SYMBOLS, (count, COUNT))
-        return Drawn(self._sequences(symbols), symbols.astype(np.int32))
+        places = np.tile(np.arange(COUNT), (count, 1))
+        if self.settings.places == "scattered":
+            free = rng.random((count, self.settings.delay + COUNT - 1))
+            places = np.sort(free.argsort(axis=1)[:, :COUNT], axis=1)
+        return Drawn(self._sequences(symbols, places), symbols.astype(np.int32))
 
-    def _sequences(self, symbols: np.ndarray) -> np.ndarray:
+    def _sequences(self, symbols: np.ndarray, places: np.ndarray) -> np.ndarray:
         ids = np.full((len(symbols), self.settings.delay + 2 * COUNT), BLANK)
-        ids[:, :COUNT] = symbols
+        np.put_along_axis(ids, places, symbols, axis=1)
         ids[:, -COUNT - 1] = GO
         return np.eye(SYMBOLS + 2, dtype=np.float32)[ids]
 
@@ -126,7 +135,8 @@ class Copy(Generated[CopySettings]):
                 "'abcdefghab'."
             )
         symbols = np.array([[LETTERS.index(letter) for letter in letters]])
-        (said,) = self._said(params, self._sequences(symbols))
+        places = np.arange(COUNT)[None]
+        (said,) = self._said(params, self._sequences(symbols, places))
         return "".join(LETTERS[n] for n in said)
 
 

@@ -1,5 +1,6 @@
 """What a run is, apart from its data: sizes, seed, steps, and how each is asked for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
@@ -9,26 +10,37 @@ import jax
 from recur.cells.elman import Elman
 from recur.cells.gru import GRU
 from recur.cells.lstm import LSTM
+from recur.compose.residual_block import ResidualBlock
 from recur.initializers import Identity
 from recur.linear_rnn.griffin import GriffinBlock
+from recur.linear_rnn.lru import LRU
 from recur.linear_rnn.min_gru import MinGRU
 from recur.types import Cell
 
+
+def _in_block(cell: Callable[..., Cell]) -> Callable[..., Cell]:
+    return lambda *sizes, **options: ResidualBlock(cell(*sizes, **options))
+
+
 CELLS = {
     "elman": Elman,
-    "griffin": GriffinBlock,
+    "griffin": _in_block(GriffinBlock),
     "gru": GRU,
     "irnn": partial(Elman, activation=jax.nn.relu, recurrent_init=Identity()),
+    "lru": _in_block(partial(LRU, r_min=0.9, r_max=0.999)),
     "lstm": LSTM,
-    "min-gru": MinGRU,
+    "min-gru": _in_block(MinGRU),
 }
+"""What a layer is made of; linear recurrences stand in a block that is not linear."""
+
 PRODUCTS = {
     "elman": (1, 1),
-    "griffin": (2, 1),
+    "griffin": (1, 7),
     "gru": (3, 3),
     "irnn": (1, 1),
+    "lru": (1, 6),
     "lstm": (4, 4),
-    "min-gru": (2, 0),
+    "min-gru": (1, 4),
 }
 """Of each cell the products with its input, and with a value of its own size."""
 

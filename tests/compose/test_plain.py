@@ -31,6 +31,7 @@ COMPOSITIONS = {
     "cell": lambda on: on(LSTM(3)),
     "stack": lambda on: Stack((on(GRU(3)), recur.Residual(on(GRU(3))))),
     "tagger": lambda on: Readout(Bidirectional(on(LSTM(3)), on(GRU(2))), 2),
+    "block": lambda on: recur.ResidualBlock(on(GRU(4))),
     "learned": lambda on: recur.LearnedCarry(recur.Highway(on(Elman(4)))),
     "zoned": lambda on: recur.Dropout(recur.Zoneout(on(LSTM(3)), 0.2, 0.5), 0.0).cell,
     "reversed": lambda on: Reversed(on(GRU(3))),

@@ -46,10 +46,21 @@ def highway(params, xs, flags):
     return t * recur.unroll(BOTH, params.cell, None, xs, **flags)[1] + (1 - t) * xs
 
 
+def block(params, xs, flags):
+    mean, variance = xs.mean(-1, keepdims=True), xs.var(-1, keepdims=True)
+    normed = (xs - mean) / jnp.sqrt(variance + 1e-5) * params.gain[None, None]
+    entering = normed + params.shift[None, None]
+    _, ys = recur.unroll(BOTH, params.cell, None, entering, **flags)
+    both = jnp.einsum("tbi,ij->tbj", jax.nn.gelu(ys), params.w) + params.b[None, None]
+    value, gate = jnp.split(both, 2, axis=-1)
+    return xs + value * jax.nn.sigmoid(gate)
+
+
 WRAPPERS = {
     "readout": (recur.Readout(BOTH, 3, activation=jax.nn.softmax), readout),
     "residual": (recur.Residual(BOTH), residual),
     "highway": (recur.Highway(BOTH), highway),
+    "block": (recur.ResidualBlock(BOTH), block),
 }
 
 

@@ -30,7 +30,7 @@ from recur.tasks.pictures import draw_confusion, read_image
 from recur.tasks.rain import EVENTS, FIRST, NEXT, PRIOR, Rain, posterior
 from recur.tasks.reviews import Reviews, ReviewsSettings
 from recur.tasks.series import SERIES, Series, read_numbers, read_series
-from recur.tasks.settings import Settings
+from recur.tasks.settings import CELLS, PRODUCTS, Settings
 from recur.tasks.speech import Scaling, Speech, SpeechSettings, read_digits
 from recur.tasks.task import sum_valid
 from recur.tasks.translate import Translate
@@ -115,6 +115,29 @@ def test_what_is_drawn_is_what_is_asked():
     perfect[np.arange(17, 27)[:, None], np.arange(3), targets.T] = 30
     np.testing.assert_allclose(task.losses(jnp.asarray(perfect), targets), 0, atol=1e-6)
     assert isinstance(Adding(AddingSettings(length=8)).batch(3), Drawn)
+
+
+def test_scattered_symbols_keep_their_order_and_stand_before_the_sign():
+    task = Copy(CopySettings(hidden=4, delay=7, places="scattered"))
+    xs, targets = task.draw(np.random.default_rng(0), 200)
+    ids = xs.argmax(-1)
+    for row, symbols in zip(ids, targets, strict=True):
+        np.testing.assert_array_equal(row[row < 8], symbols)
+    assert (ids[:, 16] == 9).all()
+    assert ((ids < 8).sum(0) > 0).tolist() == [True] * 16 + [False] * 11
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_layers_of_each_cell_take_inputs_of_any_size(cell):
+    """They differ, say what is alive, and have no fewer weights than is reckoned."""
+    task = Copy(CopySettings(cell=cell, hidden=6, layers=2, delay=2))
+    params = task.init(KEY)
+    ys = interpreted(task.outputs)(params, task.batch(0).xs)
+    assert ys.shape == (22, 64, 9)
+    assert np.ptp(ys, axis=1).min() > 0
+    (of_input, own), inputs = PRODUCTS[cell], 10 + 6
+    reckoned = 6 * (of_input * inputs + 2 * own * 6 + 9)
+    assert reckoned <= sum(a.size for a in jax.tree.leaves(params)) < 1.5 * reckoned
 
 
 @pytest.mark.slow
