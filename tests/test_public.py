@@ -53,8 +53,11 @@ def public(name):
 EVERY = [(name, n) for name in NAMES for n in public(name)]
 
 
-SLOW = ("diagnostics.", "interop.", "linen.", "online.", "tasks.", "training.")
-"""Where the examples train or measure something; the quick lane runs the others."""
+SLOW = (
+    "attention.", "diagnostics.", "interop.", "linear_rnn.", "linen.", "online.",
+    "tasks.", "training.",
+)  # fmt: skip
+"""Where the examples compile much; the quick lane runs the others."""
 
 
 @pytest.mark.parametrize(

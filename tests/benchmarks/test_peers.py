@@ -46,30 +46,35 @@ def hardest(name):
     return "forward" if name == "onnxruntime" else "training"
 
 
+@pytest.mark.quick(13)
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("name", PEERS)
 def test_a_roll_agrees(name, cell):
     check(name, cell=cell, task=hardest(name))
 
 
+@pytest.mark.quick(6)
 @pytest.mark.parametrize("name", PEERS)
 @pytest.mark.parametrize("task", ["forward", "step", "decode"])
 def test_carries_streams_and_decoding_agree(name, task):
     check(name, cell="lstm", task=task)
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("name", PEERS)
 def test_layers_both_ways_over_ragged_rows_agree(name):
     extra = {"layers": 2, "bidirectional": True, "ragged": True}
     check(name, cell="lstm", task="forward", **extra)
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("name", PEERS)
 def test_gradients_both_ways_over_ragged_rows_agree(name):
     extra = {"bidirectional": True, "ragged": True}
     check(name, cell="elman", task=hardest(name), **extra)
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("name", PEERS)
 def test_bfloat16_agrees(name):
     check(name, cell="lstm", task="forward", dtype="bfloat16")

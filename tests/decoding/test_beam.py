@@ -83,6 +83,7 @@ def test_with_enough_beams_it_finds_all(end, alpha):
     assert_found(found, all_sequences(PROMPT, end, alpha), end)
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("beams", [1, 2, 3])
 @pytest.mark.parametrize(("end", "alpha"), CASES)
 def test_with_fewer_it_finds_what_a_plain_search_finds(beams, end, alpha):

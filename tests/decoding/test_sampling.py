@@ -83,6 +83,7 @@ ONLY = {
 }
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("name", ONLY)
 def test_drawn_from_what_is_left_of_the_classes(name):
     options, left = ONLY[name]

@@ -290,6 +290,7 @@ MODELS = {
 }
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", MODELS)
 def test_the_recurrent_layers_of_whole_models(name):
     words = np.array([[1, 2, 3, 4, 5], [8, 7, 6, 0, 0]])

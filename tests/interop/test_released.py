@@ -46,6 +46,7 @@ def under(prefix, weights):
     return {f"{prefix}.{name}": w for name, w in weights.items()}
 
 
+@pytest.mark.quick(6)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", MAKERS)
 def test_what_was_read_is_written_to_the_last_bit(kind, dtype):

@@ -1,6 +1,7 @@
 """What holds for every linear cell besides the contract of all cells."""
 
 import zlib
+from functools import partial
 from typing import ClassVar
 
 import jax
@@ -57,6 +58,7 @@ def test_it_is_rolled_as_the_row_that_has_the_laws_of_rolls(name):
     assert one == other
 
 
+@pytest.mark.quick(8)
 def test_its_params_are_drawn_as_what_they_are(name):
     cell, *_ = LINEAR[name]
     params = cell.init(jax.random.key(0), SIZE)
@@ -95,16 +97,21 @@ def test_in_parallel_with_flags_it_is_the_same(name, monkeypatch):
         "reset_carry": jax.tree.map(lambda a: 0.5 * a, carry),
     }
 
+    args = params, carry
+
     def loss(args, way):
         out = recur.unroll(cell, *args, xs, implementation=way, **flags)
         return sum(jnp.sum(jnp.sin(a)) for a in jax.tree.leaves(out)), out
 
-    slopes = jax.jit(jax.value_and_grad(loss, has_aux=True), static_argnums=1)
-    expected, *found = (slopes((params, carry), way) for way in WAYS)
+    expected, *found = (
+        interpreted(jax.value_and_grad(partial(loss, way=way), has_aux=True))(args)
+        for way in WAYS
+    )
     for other in found:
         assert_close(other, expected)
 
 
+@pytest.mark.quick(8)
 def test_with_all_params_zero_it_is_what_the_paper_says(name):
     cell, params, carry, xs = data(name)
     params = jax.tree.map(jnp.zeros_like, params)
@@ -120,6 +127,7 @@ def is_held(path):
     return jax.tree_util.keystr(path[:1]) in (".past", ".m", ".pp", ".t")
 
 
+@pytest.mark.quick(8)
 def test_what_is_put_into_its_carry_is_carried_on_linearly(name):
     cell, params, carry, xs = data(name)
 
@@ -200,5 +208,6 @@ def family(cell):
     return in_pairs if cell.carry_type is linear_rnn.Complex else alone
 
 
+@pytest.mark.quick(8)
 def test_a_step_links_only_what_its_family_does(name):
     family(LINEAR[name][0])(jacobian(name))

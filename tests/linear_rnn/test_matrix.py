@@ -154,6 +154,7 @@ def test_the_clock_of_retention_does_not_count_what_is_not_valid():
     assert carry.t.tolist() == [[2.0], [float(T)]]
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("name", ROWS)
 def test_in_two_pieces_it_is_the_whole(name):
     cell, _ = ROWS[name]

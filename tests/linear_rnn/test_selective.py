@@ -16,6 +16,7 @@ from tests.support.draw import assert_close
 pytestmark = pytest.mark.usefixtures("x64")
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("name", ROWS)
 def test_two_pieces_are_the_whole(name):
     cell, _ = ROWS[name]
@@ -26,6 +27,7 @@ def test_two_pieces_are_the_whole(name):
     assert_close((end, jnp.concatenate([first, second])), (last, ys))
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("name", ROWS)
 def test_from_its_own_carry_and_params_it_and_its_gradients_are_finite(name):
     cell, _ = ROWS[name]

@@ -135,6 +135,7 @@ def test_a_learned_initial_carry_has_its_gradient():
     close(ours, bptt(cell.step, params, carry, xs, targets, start=start))
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("make", LEARNERS, ids=str)
 def test_learners_can_be_exchanged(make):
     cell, params, carry, xs, targets = sequence(BY_NAME["user-cell"])

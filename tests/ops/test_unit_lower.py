@@ -17,6 +17,7 @@ def data(length, batch=(2,)):
     return random_like(0, trees, scale=0.3)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("length", [1, 5, 16, 35])
 def test_solves(length):
     a, b = data(length)

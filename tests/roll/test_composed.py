@@ -40,7 +40,7 @@ def loss(roll, cell, params, xs):
     return sum(jnp.sum(jnp.sin(a)) for a in jax.tree.leaves((last, ys)))
 
 
-@pytest.mark.quick(4)
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("flags", FLAGS)
 @pytest.mark.parametrize("name", CELLS)
 def test_they_equal_the_loop(name, flags):

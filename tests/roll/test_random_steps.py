@@ -149,7 +149,7 @@ def differences(found, expected, tolerance):
             yield f"{jax.tree_util.keystr(path)} off by {off:.1e}"
 
 
-@pytest.mark.quick(6)
+@pytest.mark.quick(3)
 def test_steps_composed_at_random(seed):
     program = needed(draw_program(seed))
     tolerance = 0.1 if program.has("coarse") else 1e-9

@@ -51,6 +51,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("option", OPTIONS)
 def test_a_third_roller_is_obeyed_under_all_flags(option):
     register_roller("written out", written_out)
