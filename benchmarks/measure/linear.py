@@ -56,11 +56,11 @@ def measure(case: Case, *, training: bool, budget: Budget) -> Row:
     programs = {
         n: _compiled(case.cell, w, training, params, xs) for n, w in WAYS.items()
     }
-    found = [jax.block_until_ready(run(params, xs)) for run in programs.values()]
-    _check_equal(*found)
+    calls = {n: _waiting(run, params, xs) for n, run in programs.items()}
+    _check_equal(*(call() for call in calls.values()))
     samples: Samples = {name: [] for name in programs}
-    turns = {n: _turn(run, params, xs) for n, run in programs.items()}
-    take_turns(turns, budget, samples, _fail)
+    turns = {name: turn_of(call) for name, call in calls.items()}
+    take_turns(turns, budget, samples, fail)
     times = {name: 1e3 * float(np.median(taken)) for name, taken in samples.items()}
     spread = max(float(np.std(t) / np.median(t)) for t in samples.values())
     mib = {
@@ -80,10 +80,16 @@ def _compiled(cell: Any, way: Any, training: bool, params: Any, xs: Any) -> Any:
     return jax.jit(function).lower(params, xs).compile()
 
 
-def _turn(run: Any, *args: Any) -> Callable[[], float]:
+def _waiting(run: Any, *args: Any) -> Callable[[], Any]:
+    return lambda: jax.block_until_ready(run(*args))
+
+
+def turn_of(call: Callable[[], Any]) -> Callable[[], float]:
+    """Makes a turn of one call, which waits for its own results."""
+
     def turn() -> float:
         start = time.perf_counter()
-        jax.block_until_ready(run(*args))
+        call()
         return time.perf_counter() - start
 
     return turn
@@ -95,5 +101,6 @@ def _check_equal(one: Any, other: Any) -> None:
         np.testing.assert_allclose(b, a, rtol=1e-2, atol=1e-3 * size)
 
 
-def _fail(name: str, error: Exception) -> None:
+def fail(name: str, error: Exception) -> None:
+    """Lets an error of a turn end the measurement."""
     raise error
