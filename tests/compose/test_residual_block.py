@@ -42,6 +42,7 @@ def reference(params, xs):
 def test_it_equals_its_equations(size):
     params = random_like(0, CELL.init(KEY, size))
     xs = random_like(1, jnp.zeros((T, B, size)))
+    assert isinstance(params, recur.ResidualBlockParams)
     _, ys = interpreted(partial(recur.unroll, CELL))(params, None, xs)
     assert_close(ys, reference(params, xs))
 
