@@ -75,24 +75,29 @@ def _line(goal: Goal, runs: Sequence[Outcome]) -> list[str]:
     if not found:
         return []
     values = [run.figures[goal.figure] for run in found]
-    limit, told, reached = goal.goal, f"{goal.goal:.4g}", mean(values)
-    if goal.beside:
-        other = mean(run.figures[goal.beside] for run in found)
-        limit, told = other + goal.goal, f"{other:.4g} {goal.goal:+.4g} (bag of words)"
-    met = reached >= limit if goal.more else reached <= limit
     spread = f" ± {stdev(values):.2g}" if len(values) > 1 else ""
     minutes = sum(run.seconds for run in found) / len(found) / 60
-    sign = "≥" if goal.more else "≤"
     return [
         goal.row,
         goal.figure,
-        f"{reached:.4g}{spread}",
-        f"{sign} {told}",
-        "met" if met else "**missed**",
+        f"{mean(values):.4g}{spread}",
+        *_verdict(goal, found, mean(values)),
         f"{len(found)} {'fold' if goal.folds > 1 else 'seed'}{'s'[: len(found) > 1]}",
         f"{minutes:.1f}",
         goal.reported,
     ]
+
+
+def _verdict(goal: Goal, found: Sequence[Outcome], reached: float) -> tuple[str, str]:
+    """The goal, and whether it is met."""
+    if goal.goal is None:
+        return "", ""
+    limit, told = goal.goal, f"{goal.goal:.4g}"
+    if goal.beside:
+        other = mean(run.figures[goal.beside] for run in found)
+        limit, told = other + goal.goal, f"{other:.4g} {goal.goal:+.4g} (bag of words)"
+    met = reached >= limit if goal.more else reached <= limit
+    return f"{'≥' if goal.more else '≤'} {told}", "met" if met else "**missed**"
 
 
 __all__ = ["Outcome", "load_runs", "save_runs", "tasks_page"]

@@ -10,7 +10,7 @@ class Goal:
     Args:
       task: Name of the application.
       figure: The one of its figures that counts.
-      goal: What it should reach.
+      goal: What it should reach; ``None`` for a row that others are compared with.
       more: Whether more is better.
       options: Options of the command.
       folds: Runs with ``--fold`` 0, 1, …, of which the mean counts, instead of seeds.
@@ -20,7 +20,7 @@ class Goal:
 
     task: str
     figure: str
-    goal: float
+    goal: float | None
     more: bool = True
     options: tuple[str, ...] = ()
     folds: int = 1

@@ -30,10 +30,10 @@ class Captions(Writing[WritingSettings]):
     name = "captions"
     card = Card(
         "an image of 32 x 32, row by row", "its caption", "one-to-many, with attention",
-        "emoji_captions; drawn shapes", "12",
+        "emoji_captions; drawn shapes", "25",
     )  # fmt: skip
     defaults = WritingSettings(
-        cell="lstm", hidden=192, embedding=64, dropout=0.2, steps=3000, beams=3
+        cell="lstm", hidden=192, embedding=64, dropout=0.2, steps=6000, beams=3
     )
     source_symbols = 0
 

@@ -156,7 +156,9 @@ class Writing(Task[W]):
         model = params.model
         if key is not None:
             keys = jax.random.split(key, 4)
-            xs, known = self._dropped(xs, keys[0]), self._dropped(known, keys[1])
+            known = self._dropped(known, keys[1])
+            if params.source is not None:  # An image is read as it is.
+                xs = self._dropped(xs, keys[0])
             encoder = draw_masks(self.model.encoder, keys[2], model.encoder, xs)
             decoder = draw_masks(self.model.decoder, keys[3], model.decoder, known)
             model = model._replace(encoder=encoder, decoder=decoder)
@@ -277,10 +279,17 @@ class Writing(Task[W]):
 
 
 def _laid_out(pairs: list[tuple[np.ndarray, ...]]) -> Pairs:
+    """Pads words of both sides to one of few lengths; images are as long as they are."""
     sources, targets = zip(*pairs, strict=True)
-    needed = max(max(map(len, sources)), max(map(len, targets)) - 1)
-    length = next((n for n in LENGTHS if n >= needed), needed)
-    return Pairs(pad(sources, length=length), pad(targets, length=length + 1))
+    read, written = max(map(len, sources)), max(map(len, targets)) - 1
+    if sources[0].ndim == 1:
+        read = written = _least(max(read, written))
+    padded = pad(targets, length=_least(written) + 1)
+    return Pairs(pad(sources, length=read), padded)
+
+
+def _least(needed: int) -> int:
+    return next((n for n in LENGTHS if n >= needed), needed)
 
 
 def _batches(
