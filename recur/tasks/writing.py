@@ -279,7 +279,7 @@ class Writing(Task[W]):
 
 
 def _laid_out(pairs: list[tuple[np.ndarray, ...]]) -> Pairs:
-    """Pads words of both sides to one of few lengths; images are as long as they are."""
+    """Pads words to one of few lengths; images are as long as they are."""
     sources, targets = zip(*pairs, strict=True)
     read, written = max(map(len, sources)), max(map(len, targets)) - 1
     if sources[0].ndim == 1:
