@@ -137,7 +137,7 @@ def fla_delta(sizes: Sizes) -> Beside:
 
     def ours(params: None, q: Any, k: Any, v: Any, beta: Any) -> Any:
         beta, q = beta[..., None], q * q.shape[-1] ** -0.5
-        return _read(RankOne(jnp.zeros_like(beta), beta * k, v, q, beta * k, k))
+        return _read(RankOne(None, beta * k, v, q, beta * k, k))
 
     def theirs(weights: list[Any], *xs: Any) -> Any:
         return function(*(a.movedim(0, 2) for a in xs))[0].movedim(2, 0)

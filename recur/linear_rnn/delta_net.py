@@ -155,7 +155,7 @@ class DeltaNet(DeltaRule[DeltaNetParams]):
         """Makes unit keys, and erases at them as much as is written."""
         past, (q, k, v) = self.convolved(params, carry[0], x)
         beta = self.write(params.w_b, x)
-        return (past,), RankOne(0 * beta, beta * k, v, q, beta * k, k)
+        return (past,), RankOne(None, beta * k, v, q, beta * k, k)
 
     def read(self, params: DeltaNetParams, found: Array, x: Array) -> Array:
         """Normalises each head, and multiplies."""

@@ -77,7 +77,7 @@ class LinearAttention(MatrixCell[LinearAttentionParams]):
         q, k, v = self.in_heads(qkv, 3)
         q, k = jax.nn.elu(q) + 1, jax.nn.elu(k) + 1
         one = jnp.ones_like(v[..., :1])
-        return RankOne(0 * one, k, jnp.concatenate([v, one], axis=-1), q)
+        return RankOne(None, k, jnp.concatenate([v, one], axis=-1), q)
 
     def read(self, params: LinearAttentionParams, found: Array, x: Array) -> Array:
         """Divides by the normaliser."""

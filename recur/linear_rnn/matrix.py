@@ -36,7 +36,7 @@ class MatrixCell(GatedCell[Params, Array], Generic[Params]):
       ...     shapes = {"w_ih": "I 3H"}
       ...     def elements(self, params, x):
       ...         q, k, v = self.in_heads(self.product(x, params.w_ih), 3)
-      ...         return RankOne(jnp.zeros((*k.shape[:-1], 1)), k, v, q)
+      ...         return RankOne(None, k, v, q)
       >>> cell = Memory(4, heads=2)
       >>> params = cell.init(jax.random.key(0), input_size=3)
       >>> carry, y = cell.step(params, cell.init_carry((5,)), jnp.ones((5, 3)))

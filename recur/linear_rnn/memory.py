@@ -22,7 +22,7 @@ class Memory:
 
     Example:
       >>> one = jnp.ones(1)
-      >>> Memory().step(None, jnp.zeros((1, 1)), RankOne(0 * one, one, 3 * one, one))
+      >>> Memory().step(None, jnp.zeros((1, 1)), RankOne(None, one, 3 * one, one))
       (Array([[3.]], dtype=float32), Array([3.], dtype=float32))
     """
 
@@ -68,7 +68,8 @@ class MemoryCell(MatrixCell[Params], Composed, Generic[Params, Carry]):
       >>> class Shifted(DeltaNet):
       ...     def front(self, params, carry, x):
       ...         carry, done = super().front(params, carry, x)
-      ...         return carry, done._replace(log_decay=done.log_decay - 0.1)
+      ...         decay = jnp.full((*done.key.shape[:-1], 1), -0.1)
+      ...         return carry, done._replace(log_decay=decay)
       >>> cell = Shifted(4, heads=2)
       >>> params = cell.init(jax.random.key(0), input_size=3)
       >>> cell.step(params, cell.init_carry((5,)), jnp.ones((5, 3)))[1].shape

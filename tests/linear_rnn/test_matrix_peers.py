@@ -117,8 +117,8 @@ def of_erased(cell, params, xs, done):
 
 def for_erased(q, k, v, beta, g=None):
     beta = beta[..., None]
-    g = 0 * beta if g is None else g
-    return RankOne(g, beta * k, v, less(q), beta * k, jnp.exp(g) * k)
+    look = k if g is None else jnp.exp(g) * k
+    return RankOne(g, beta * k, v, less(q), beta * k, look)
 
 
 def of_gated(cell, params, xs, done):
@@ -156,7 +156,7 @@ def of_all(cell, params, xs, done):
 
 
 def for_all(q, k, v):
-    return RankOne(0 * v[..., :1], k, v, less(q))
+    return RankOne(None, k, v, less(q))
 
 
 RECURRENT = "naive_recurrent_"

@@ -14,6 +14,8 @@ from tests.support.draw import assert_close
 L, B, N, K, V = 6, 2, 2, 3, 4
 # Rows, erases, reads first, reverse: each three of them in all ways.
 KINDS = [k for k in itertools.product((False, True), repeat=4) if sum(k) % 2 == 0]
+# Nothing decays.
+KINDS += [(None, *k) for k in itertools.product((False, True), repeat=3) if sum(k) != 2]
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("x64")
 def data(rows, erases, reads_first=False):
     draw = np.random.default_rng(0)
     some = lambda *shape: jnp.asarray(draw.normal(size=shape))
-    decay = -jnp.exp(some(L, B, N, K if rows else 1))
+    decay = None if rows is None else -jnp.exp(some(L, B, N, K if rows else 1))
     done = RankOne(decay, some(L, B, N, K), some(L, B, N, V), some(L, B, N, K))
     if erases:
         done = done._replace(erase=0.3 * some(L, B, N, K), look=some(L, B, N, K))
@@ -63,8 +65,9 @@ def test_a_chunk_with_flags_is_its_steps(rows, erases, reads_first, reverse):
     assert_close(slopes(at_once), slopes(one_by_one))
 
 
-def test_a_chunk_without_flags_is_its_steps():
-    done, s, anew, flags = data(True, True)
+@pytest.mark.parametrize("rows", [None, True])
+def test_a_chunk_without_flags_is_its_steps(rows):
+    done, s, anew, flags = data(rows, True)
     plain = Flags(jnp.ones_like(flags.valid), jnp.zeros_like(flags.reset))
     found = take_chunk(done, s, Flags(None, None), None, reverse=False)
     assert_close(found, one_by_one(plain, False, done, s, anew))

@@ -68,5 +68,5 @@ def _take(
 
 def _steps_at_once(roll: Roll, rule: MatrixRule) -> int:
     done = jax.eval_shape(rule.elements, roll.params, roll.x)
-    one = done.log_decay.shape[-1] == 1
+    one = done.log_decay is None or done.log_decay.shape[-1] == 1
     return tuning.MATRIX_STEPS if one else tuning.DECAYED_STEPS

@@ -47,7 +47,8 @@ class RankOne(NamedTuple):
     """What a step does with its matrix ``S [..., K, V]``, in all of its heads.
 
     Args:
-      log_decay: ``[..., K]``, or ``[..., 1]`` for one of all rows.
+      log_decay: ``[..., K]``, or ``[..., 1]`` for one of all rows; ``None`` where
+        nothing decays.
       key: ``k [..., K]``, where it writes.
       value: ``v [..., V]``, what it writes.
       query: ``q [..., K]``, where it reads.
@@ -59,7 +60,7 @@ class RankOne(NamedTuple):
       aside: Goes on to what reads, beside what is found; ``None`` for nothing.
     """
 
-    log_decay: Array
+    log_decay: Array | None
     key: Array
     value: Array
     query: Array
@@ -77,7 +78,8 @@ def take_step(of: RankOne, s: Array) -> tuple[Array, Array]:
       >>> take_step(RankOne(jnp.log(one / 2), one, one, one), jnp.ones((1, 1)))
       (Array([[1.5]], dtype=float32), Array([1.5], dtype=float32))
     """
-    new = jnp.exp(of.log_decay)[..., None] * s + _outer(of.key, of.value)
+    left = s if of.log_decay is None else jnp.exp(of.log_decay)[..., None] * s
+    new = left + _outer(of.key, of.value)
     if of.erase is not None and of.look is not None:
         new -= _outer(of.erase, _times(of.look, s))
     if of.bonus is None:
@@ -116,12 +118,7 @@ def _taken(
     of: RankOne, s: Array, segments: "Segments | None", anew: Array | None
 ) -> tuple[Array, Array]:
     until, before = _sums(of.log_decay)
-    start = _each(jnp.zeros_like, before)
-    if segments is not None:
-        first = segments.first.astype(s.dtype)
-        of_first = partial(jnp.matmul, first, precision="highest")
-        start = _each(of_first, before)
-    past = _Past(until, start, segments, s, anew)
+    past = _Past(until, _at_starts(before, segments), segments, s, anew)
     own = of.bonus is None
     at = until if own else before
     out = past.entered(of.query, at)
@@ -175,8 +172,10 @@ class Sums(NamedTuple):
         return (self.coarse - other.coarse) + (self.fine - other.fine)
 
 
-def _sums(log_decay: Array) -> tuple[Sums, Sums]:
+def _sums(log_decay: Array | None) -> tuple[Sums | None, Sums | None]:
     """Adds up: until after each step, and until before it."""
+    if log_decay is None:
+        return None, None
     log_decay = jnp.maximum(log_decay, LEAST)
     coarse = jax.lax.stop_gradient(jnp.round(log_decay / GRAIN) * GRAIN)
     each = Sums(coarse, log_decay - coarse)
@@ -184,21 +183,31 @@ def _sums(log_decay: Array) -> tuple[Sums, Sums]:
     return until, Sums(*map(jnp.subtract, until, each))
 
 
-class _Past(NamedTuple):
-    """What the steps of a chunk see of what was before."""
+def _at_starts(before: Sums | None, segments: Segments | None) -> Sums | None:
+    """Sums until before the start of each step's segment."""
+    if before is None or segments is None:
+        return None if before is None else _each(jnp.zeros_like, before)
+    first = segments.first.astype(before.fine.dtype)
+    return _each(partial(jnp.matmul, first, precision="highest"), before)
 
-    until: Sums
-    start: Sums  # before the start of each one's segment
+
+class _Past(NamedTuple):
+    """What the steps of a chunk see of what was before; sums, where it decays."""
+
+    until: Sums | None
+    start: Sums | None  # before the start of each one's segment
     segments: Segments | None
     s: Array
     anew: Array | None
 
-    def link(self, x: Array, y: Array, at: Sums, *, own: bool = True) -> Array:
+    def link(self, x: Array, y: Array, at: Sums | None, *, own: bool = True) -> Array:
         """What step ``i`` finds by ``x`` of what ``j`` wrote at ``y``."""
         seen = jnp.tri(x.shape[-2], k=0 if own else -1, dtype=bool)
         seen = seen[(None,) * (x.ndim - 2)]
         if self.segments is not None:
             seen = seen & self.segments.same
+        if self.until is None or at is None:
+            return jnp.where(seen, x @ jnp.swapaxes(y, -1, -2), 0)
         if self.until.fine.shape[-1] == 1:
             fall = at.since(_each(lambda a: jnp.swapaxes(a, -1, -2), self.until))
             return x @ jnp.swapaxes(y, -1, -2) * _exp_where(seen, fall)
@@ -207,9 +216,11 @@ class _Past(NamedTuple):
         fall = _exp_where(seen[..., None], fall)
         return jnp.einsum("...ik,...jk,...ijk->...ij", x, y, fall)
 
-    def entered(self, x: Array, at: Sums) -> Array:
+    def entered(self, x: Array, at: Sums | None) -> Array:
         """What each finds by ``x`` of what its segment started from."""
-        left = x * jnp.exp(at.since(self.start))
+        left = x
+        if at is not None and self.start is not None:
+            left = x * jnp.exp(at.since(self.start))
         if self.segments is None or self.anew is None:
             return left @ self.s
         old = self.segments.entered
@@ -217,14 +228,20 @@ class _Past(NamedTuple):
 
     def last(self, wrote: list[tuple[Array, Array]]) -> Array:
         """``S`` after the last step."""
-        end, s, seen = _each(_latest, self.until), self.s, jnp.bool_(True)
+        s, seen = self.s, jnp.bool_(True)
         if self.segments is not None and self.anew is not None:
             s = jnp.where(self.segments.entered[..., -1:, :], s, self.anew)
             seen = self.segments.same[..., -1, :, None]
-        left = jnp.exp(end.since(_each(_latest, self.start)))
-        kept = jnp.swapaxes(left, -1, -2) * s
-        fall = _exp_where(seen, end.since(self.until))
-        return sum((jnp.swapaxes(k * fall, -1, -2) @ v for k, v in wrote), kept)
+        if self.until is None or self.start is None:
+            left = [jnp.where(seen, k, 0) for k, _ in wrote]
+        else:
+            end = _each(_latest, self.until)
+            fall = _exp_where(seen, end.since(self.until))
+            left = [k * fall for k, _ in wrote]
+            of_start = jnp.exp(end.since(_each(_latest, self.start)))
+            s = jnp.swapaxes(of_start, -1, -2) * s
+        pairs = zip(left, wrote, strict=True)
+        return sum((jnp.swapaxes(k, -1, -2) @ v for k, (_, v) in pairs), s)
 
 
 def _each(function: Callable[[Array], Array], sums: Sums) -> Sums:
