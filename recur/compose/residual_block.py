@@ -106,7 +106,8 @@ class ResidualBlock(Wrapper):
     def draw(
         self, key: Array, params: ResidualBlockParams, sizes: Sizes
     ) -> ResidualBlockParams:
-        """Draws the masks of the cell inside."""
+        """Draws the masks of the cell inside, for inputs of its size."""
+        sizes = sizes._replace(input_size=self.output_size)
         return params._replace(cell=draw(self.cell, key, params.cell, sizes))
 
     def enter(self, params: ResidualBlockParams, x: Array, *time_axis: int) -> Array:
@@ -120,9 +121,8 @@ class ResidualBlock(Wrapper):
         z = jax.nn.gelu(y, approximate=True)
         both = add_bias(matmul(z, params.w), params.b)
         value, gate = jnp.split(both, 2, axis=-1)
-        return _projected(params, x).astype(y.dtype) + (
-            value * jax.nn.sigmoid(gate)
-        ).astype(y.dtype)
+        u, gated = _projected(params, x), value * jax.nn.sigmoid(gate)
+        return u.astype(y.dtype) + gated.astype(y.dtype)
 
     def act_on_all(self, params: ResidualBlockParams, xs: PyTree, ys: Array) -> Array:
         """Acts on all steps at once: each row is alone."""

@@ -76,3 +76,17 @@ def test_a_stack_streams_and_its_gradients_are_those_of_a_loop():
 def test_each_block_is_rolled_as_the_cell_inside():
     told = str(recur.explain(CELL, CELL.init(KEY, I), None, jnp.ones((T, B, I))))
     assert told.startswith("LRU: chunked, a linear recurrence")
+
+
+def test_masks_fit_what_enters_the_cell_inside():
+    cell = recur.ResidualBlock(recur.VariationalDropout(recur.GRU(H), 0.5, 0.5))
+    params, xs = cell.init(KEY, I), random_like(1, jnp.zeros((T, B, I)))
+    drawn = recur.draw_masks(cell, KEY, params, xs)
+    (_, ys), (_, zs) = (
+        interpreted(partial(roll, cell))(drawn, None, xs)
+        for roll in (recur.unroll, recur.static_unroll)
+    )
+    assert_close(ys, zs)
+    assert not np.allclose(
+        ys, interpreted(partial(recur.unroll, cell))(params, None, xs)[1]
+    )
