@@ -50,16 +50,25 @@ def _forecast(
 
 TEXT = ("--hidden", "512", "--dropout", "0.3", "--steps", "4000",
         "--learning-rate", "5e-3")  # fmt: skip
+PIXELS = "--by", "pixels", "--hidden", "64", "--steps", "1000"
+SCATTERED = "--places", "scattered", "--delay", "236", "--layers", "2"
 MUSIC = "RNN 8.91, GRU 8.43 to 8.54, LSTM 8.45 to 8.67 (Chung 2014; Bai 2018)"
 TUTORIAL = "GRU and attention 28.3, LSTM 13.8 (the PyTorch seq2seq tutorials)"
 GOALS = (
     Goal("text", "bits a character", 2.308, False, TEXT,
          reported="minGRU 2.233, Transformer 2.232 (Feng 2024)"),
+    Goal("text", "bits a character", None, False),
+    *(Goal("text", "bits a character", None, False, ("--cell", cell))
+      for cell in ("gru", "min-gru", "griffin")),
     Goal("reviews", "test % right", -1.0, folds=10,
          beside="test % right, bag of words"),
     Goal("names", "test % right", 80),
     Goal("dna", "test % right", 94, folds=10, reported="RNN 93.89"),
     Goal("digits", "test % right", 98),
+    Goal("digits", "test % right", None, options=(*PIXELS, "--cell", "irnn"),
+         reported="IRNN 97.0 after long training (Le 2015)"),
+    *(Goal("digits", "test % right", None, options=(*PIXELS, "--cell", cell))
+      for cell in ("lstm", "lru")),
     Goal("speech", "test % right", 95),
     Goal("speech", "test % right", 96, options=("--of", "speakers"),
          reported="LSTM 95 to 97"),
@@ -78,6 +87,9 @@ GOALS = (
     Goal("adding", "test squared error", 0.01, False,
          reported="GRU 5.3e-5, LSTM 0.164 (Bai 2018)"),
     Goal("copy", "test % right", 99),
+    Goal("copy", "test % right", 99, options=(*SCATTERED, "--cell", "min-gru")),
+    *(Goal("copy", "test % right", None, options=(*SCATTERED, "--cell", cell))
+      for cell in ("gru", "lstm")),
     Goal("rain", "test nats above Bayes", 0.01, False),
     Goal("agent", "test mean return", 0.95),
     Goal("agent", "test mean return", 0.95, options=("--of", "cards")),
