@@ -56,6 +56,14 @@ class TextSettings(Settings):
     prompt: str | None = option(None, "what is continued", kind=str, free=True)
 
 
+STRETCH = 16
+"""Windows that a reader goes on for in the mean, and then starts from its first carry.
+
+Writing and evaluation start there. A cell that had not been there since its first step
+of training was seen to take 3.3 bits a character where it had learned 2.2.
+"""
+
+
 class Text(Task[TextSettings]):
     """Predicts each character of a text from those before it.
 
@@ -124,8 +132,11 @@ class Text(Task[TextSettings]):
         self, params: ReadoutParams, carry: PyTree, batch: Array, key: Array
     ) -> tuple[Array, PyTree]:
         """Mean bits of a window ``[T + 1, B]``, and the carry for the next one."""
-        xs = self._ones(batch)
-        return self._read(draw_masks(self.model, key, params, xs), carry, batch)
+        k_masks, k_anew = jax.random.split(key)
+        anew = jax.random.bernoulli(k_anew, 1 / STRETCH, batch.shape[1:])
+        start = jax.tree.map(partial(_rows_of, anew), self.init_carry(), carry)
+        params = draw_masks(self.model, k_masks, params, self._ones(batch))
+        return self._read(params, start, batch)
 
     def _ones(self, batch: Array) -> Array:
         return jax.nn.one_hot(batch[:-1], len(self.vocabulary))
@@ -193,6 +204,10 @@ class Text(Task[TextSettings]):
     def per_step(self) -> int:
         """Characters in a batch."""
         return self.settings.batch * self.settings.window
+
+
+def _rows_of(chosen: Array, yes: Array, no: Array) -> Array:
+    return jnp.where(chosen.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)
 
 
 __all__ = ["Text", "TextSettings"]

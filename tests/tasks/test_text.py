@@ -71,3 +71,18 @@ def test_evaluation_reads_all_of_the_text_once(task):
     log_p = jax.nn.log_softmax(roll(params, None, xs)[1])
     expected = -np.take_along_axis(np.asarray(log_p), window[1:, :, None], -1).mean()
     assert task.evaluate(params) == pytest.approx(expected / np.log(2), rel=1e-5)
+
+
+@pytest.mark.parametrize(("stretch", "anew"), [(1, True), (10**9, False)])
+def test_readers_start_anew_as_those_who_write_and_measure_do(
+    stretch, anew, monkeypatch
+):
+    monkeypatch.setattr("recur.tasks.text.STRETCH", stretch)
+    task = Text(TextSettings(hidden=4, batch=3, window=5))
+    params, batch, key = task.init(KEY), task.batch(2), jax.random.key(1)
+    first = task.init_carry()
+    later = jax.tree.map(lambda a: a + 0.5, first)
+    from_first, from_later = (
+        interpreted(task.loss)(params, carry, batch, key)[0] for carry in (first, later)
+    )
+    assert np.allclose(from_first, from_later) == anew
