@@ -8,10 +8,10 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from benchmarks.commands.parser import Commands
-from benchmarks.measure.beside import measure_beside
 from benchmarks.measure.linear import Row, cases, measure
 from benchmarks.measure.turns import Budget
 from benchmarks.peers.linear import PEERS
+from benchmarks.running.beside import measure_beside
 from benchmarks.running.machine import circumstances
 
 ABOUT = """\
