@@ -70,10 +70,8 @@ def beside_peers(budget: Budget, short: bool) -> tuple[str, str]:
     """Measures what is installed of other libraries: a title and a table."""
     sizes, rows = (1, 32, 8) if short else (8, 1024, 128), []
     for library in tqdm(PEERS, "libraries", disable=None):
-        names, found = (
-            (library, PEERS[library][0]),
-            measure_beside(library, sizes, budget),
-        )
+        names = library, PEERS[library][0]
+        found = measure_beside(library, sizes, budget)
         if isinstance(found, str):
             rows.append([*names, found])
             continue

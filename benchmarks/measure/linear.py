@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -56,13 +57,9 @@ def measure(case: Case, *, training: bool, budget: Budget) -> Row:
     programs = {
         n: _compiled(case.cell, w, training, params, xs) for n, w in WAYS.items()
     }
-    calls = {n: _waiting(run, params, xs) for n, run in programs.items()}
-    _check_equal(*(call() for call in calls.values()))
-    samples: Samples = {name: [] for name in programs}
-    turns = {name: turn_of(call) for name, call in calls.items()}
-    take_turns(turns, budget, samples, fail)
-    times = {name: 1e3 * float(np.median(taken)) for name, taken in samples.items()}
-    spread = max(float(np.std(t) / np.median(t)) for t in samples.values())
+    calls = {n: waiting(run, params, xs) for n, run in programs.items()}
+    check_equal(*(call() for call in calls.values()))
+    times, spread = timed(calls, budget)
     mib = {
         n: p.memory_analysis().temp_size_in_bytes / 2**20 for n, p in programs.items()
     }
@@ -80,27 +77,34 @@ def _compiled(cell: Any, way: Any, training: bool, params: Any, xs: Any) -> Any:
     return jax.jit(function).lower(params, xs).compile()
 
 
-def _waiting(run: Any, *args: Any) -> Callable[[], Any]:
+def waiting(run: Any, *args: Any) -> Callable[[], Any]:
+    """Makes a call that is over when its results are there."""
     return lambda: jax.block_until_ready(run(*args))
 
 
-def turn_of(call: Callable[[], Any]) -> Callable[[], float]:
-    """Makes a turn of one call, which waits for its own results."""
+def timed(
+    calls: dict[str, Callable[[], Any]], budget: Budget
+) -> tuple[dict[str, float], float]:
+    """Takes turns: medians in milliseconds by name, and the largest spread."""
+    samples: Samples = {}
+    turns = {name: partial(_seconds, call) for name, call in calls.items()}
+    take_turns(turns, budget, samples, _fail)
+    times = {name: 1e3 * float(np.median(taken)) for name, taken in samples.items()}
+    return times, max(float(np.std(t) / np.median(t)) for t in samples.values())
 
-    def turn() -> float:
-        start = time.perf_counter()
-        call()
-        return time.perf_counter() - start
 
-    return turn
+def _seconds(call: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
 
 
-def _check_equal(one: Any, other: Any) -> None:
+def check_equal(one: Any, other: Any, *, rtol: float = 1e-2) -> None:
+    """Compares trees of arrays of any library, leaf by leaf."""
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
-        size = float(jnp.max(jnp.abs(a)))
-        np.testing.assert_allclose(b, a, rtol=1e-2, atol=1e-3 * size)
+        size = float(np.max(np.abs(np.asarray(a))))
+        np.testing.assert_allclose(b, a, rtol=rtol, atol=1e-3 * size)
 
 
-def fail(name: str, error: Exception) -> None:
-    """Lets an error of a turn end the measurement."""
+def _fail(name: str, error: Exception) -> None:
     raise error

@@ -39,14 +39,13 @@ def memax(sizes: Sizes) -> Beside:
     eqx = import_module("equinox")
     cell, params, xs = _drawn(recur.LRU, sizes)
     _, steps, size = sizes
-    (b_re, b_im), (c_re, c_im) = (
-        np.split(np.asarray(w), 2, axis)
-        for w, axis in ((params.w_ih, 1), (params.w_ho, 0))
-    )
+    b_re, b_im = jnp.split(params.w_ih.T, 2)
+    c_re, c_im = jnp.split(params.w_ho.T, 2, axis=1)
     layer = made(recurrent_size=size, hidden_size=size, key=jax.random.key(0))
     names = "nu_log", "theta_log", "gamma_log", "B_re", "B_im", "C_re", "C_im", "D"
-    of_ours = params.nu, params.theta, params.gamma, b_re.T, b_im.T, c_re.T, c_im.T
-    weights = dict(zip(names, (*map(jnp.asarray, of_ours), params.d), strict=True))
+    rates = params.nu, params.theta, params.gamma
+    of_ours = *rates, b_re, b_im, c_re, c_im, params.d
+    weights = dict(zip(names, of_ours, strict=True))
     fresh = jnp.zeros(steps, bool)
 
     def theirs(weights: dict[str, Any], xs: Any) -> Any:

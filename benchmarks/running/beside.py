@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from benchmarks.measure.linear import fail, turn_of
-from benchmarks.measure.turns import Budget, Samples, take_turns
+from benchmarks.measure.linear import check_equal, timed, waiting
+from benchmarks.measure.turns import Budget
 from benchmarks.peers.linear import PEERS, Beside
 
 Calls = dict[bool, Callable[[], Any]]
@@ -47,8 +46,14 @@ def measure_beside(
         else _in_jax(beside.theirs, beside.weights, beside.xs)
     )
     ours = _in_jax(beside.ours, beside.params, beside.xs)
-    _check_equal(theirs, ours)
-    return {training: _timed(theirs, ours, training, budget) for training in theirs}
+    # Outputs, and gradients by the inputs.
+    check_equal(*((c[False](), c[True]()[0]) for c in (ours, theirs)), rtol=1e-3)
+    measured = {}
+    for training, call in ours.items():
+        calls = {"theirs": theirs[training], "ours": call}
+        times, spread = timed(calls, budget)
+        measured[training] = Measured(**times, spread=spread)
+    return measured
 
 
 def _in_jax(function: Callable[..., Any], weights: Any, arrays: list[Any]) -> Calls:
@@ -60,8 +65,8 @@ def _in_jax(function: Callable[..., Any], weights: Any, arrays: list[Any]) -> Ca
     forward = jax.jit(lambda xs, weights: function(weights, *xs))
     training = jax.jit(jax.grad(loss, (0, 1)))
     return {
-        False: lambda: jax.block_until_ready(forward(xs, weights)),
-        True: lambda: jax.block_until_ready(training(xs, weights)),
+        False: waiting(forward, xs, weights),
+        True: waiting(training, xs, weights),
     }
 
 
@@ -81,25 +86,6 @@ def _in_torch(beside: Beside) -> Calls:
         return found[: len(xs)], found[len(xs) :]
 
     return {False: forward, True: training}
-
-
-def _check_equal(theirs: Calls, ours: Calls) -> None:
-    """Outputs, and gradients by the inputs."""
-    pairs = [(theirs[False](), ours[False]())]
-    pairs += zip(theirs[True]()[0], ours[True]()[0], strict=True)
-    for a, b in pairs:
-        one, other = np.asarray(a), np.asarray(b)
-        size = float(np.abs(other).max())
-        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3 * size)
-
-
-def _timed(theirs: Calls, ours: Calls, training: bool, budget: Budget) -> Measured:
-    samples: Samples = {}
-    turns = {"theirs": turn_of(theirs[training]), "ours": turn_of(ours[training])}
-    take_turns(turns, budget, samples, fail)
-    times = {name: 1e3 * float(np.median(taken)) for name, taken in samples.items()}
-    spread = max(float(np.std(t) / np.median(t)) for t in samples.values())
-    return Measured(times["theirs"], times["ours"], spread)
 
 
 __all__ = ["Measured", "measure_beside"]

@@ -14,6 +14,7 @@ import numpy as np
 import optax
 
 from recur._capacity import check_bytes
+from recur._roll.padding import tree_where
 from recur._roll.unroll import unroll
 from recur.compose.masks import draw_masks
 from recur.compose.readout import Readout, ReadoutParams
@@ -134,7 +135,7 @@ class Text(Task[TextSettings]):
         """Mean bits of a window ``[T + 1, B]``, and the carry for the next one."""
         k_masks, k_anew = jax.random.split(key)
         anew = jax.random.bernoulli(k_anew, 1 / STRETCH, batch.shape[1:])
-        start = jax.tree.map(partial(_rows_of, anew), self.init_carry(), carry)
+        start = tree_where(anew, self.init_carry(), carry)
         params = draw_masks(self.model, k_masks, params, self._ones(batch))
         return self._read(params, start, batch)
 
@@ -204,10 +205,6 @@ class Text(Task[TextSettings]):
     def per_step(self) -> int:
         """Characters in a batch."""
         return self.settings.batch * self.settings.window
-
-
-def _rows_of(chosen: Array, yes: Array, no: Array) -> Array:
-    return jnp.where(chosen.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)
 
 
 __all__ = ["Text", "TextSettings"]

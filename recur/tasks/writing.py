@@ -281,11 +281,11 @@ class Writing(Task[W]):
 def _laid_out(pairs: list[tuple[np.ndarray, ...]]) -> Pairs:
     """Pads words to one of few lengths; images are as long as they are."""
     sources, targets = zip(*pairs, strict=True)
-    read, written = max(map(len, sources)), max(map(len, targets)) - 1
-    if sources[0].ndim == 1:
-        read = written = _least(max(read, written))
-    padded = pad(targets, length=_least(written) + 1)
-    return Pairs(pad(sources, length=read), padded)
+    written = max(map(len, targets)) - 1
+    if sources[0].ndim > 1:
+        return Pairs(pad(sources), pad(targets, length=_least(written) + 1))
+    length = _least(max(written, *map(len, sources)))
+    return Pairs(pad(sources, length=length), pad(targets, length=length + 1))
 
 
 def _least(needed: int) -> int:
