@@ -20,17 +20,16 @@ from recur.compose.masks import draw_masks, keep_mask, scaled
 from recur.compose.readout import Readout
 from recur.compose.stack import Stack
 from recur.data.loading import bucketed_batches
-from recur.data.padding import Padded, pad
+from recur.data.padding import Padded
 from recur.data.vocabulary import Vocabulary
 from recur.decoding.beam import beam_search
 from recur.regularize.dropout import Dropout
+from recur.tasks.pairs import LENGTHS, Pairs, lay_out, pair_batches
 from recur.tasks.settings import CELLS, Settings, option
 from recur.tasks.task import Task, sum_valid
 from recur.types import Array, PyTree
 
 START, END, UNKNOWN = "<start>", "<end>", "<unk>"
-LENGTHS = (12, 16, 24, 40)
-"""Steps of a batch: the least of these that it fits in, so that few are compiled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +55,6 @@ class WritingParams(NamedTuple):
     source: Array | None  # [V, E], of symbols
     target: Array  # [W, E]
     model: EncoderDecoderParams
-
-
-class Pairs(NamedTuple):
-    """What is read, and what is written of it, as numbers."""
-
-    source: Padded  # [S, B], symbols, or [S, B, F]
-    target: Padded  # [T + 1, B], from start to end
 
 
 W = TypeVar("W", bound=WritingSettings)
@@ -139,7 +131,7 @@ class Writing(Task[W]):
 
     def batch(self, step: int) -> Pairs:
         """Takes pairs of about one length."""
-        return _laid_out([self._train[n] for n in self._order[step]])
+        return lay_out([self._train[n] for n in self._order[step]])
 
     def loss(
         self, params: WritingParams, carry: PyTree, batch: Pairs, key: Array
@@ -186,7 +178,7 @@ class Writing(Task[W]):
 
     @cached_property
     def _valid_batches(self) -> list[tuple[Pairs, range]]:
-        return _batches(sorted(self._valid, key=lambda p: max(map(len, p))))
+        return pair_batches(sorted(self._valid, key=lambda p: max(map(len, p))))
 
     def baselines(self) -> dict[str, float]:
         """Each word as often as in training."""
@@ -227,7 +219,7 @@ class Writing(Task[W]):
         pairs = [self._numbers(s, []) for s in sources]
         order = np.argsort([len(s) for s, _ in pairs], kind="stable")
         found: dict[int, list[str]] = {}
-        for batch, places in _batches([pairs[n] for n in order]):
+        for batch, places in pair_batches([pairs[n] for n in order]):
             tokens = np.asarray(self._search(params, batch.source, beams=beams))
             for row, place in enumerate(places):
                 text = self.target_words.decode(tokens[:, row])
@@ -270,39 +262,10 @@ class Writing(Task[W]):
         targets: Sequence[list[str]],
     ) -> list[np.ndarray]:
         """Gives the weight of all that was read for each word written, ``[T, S]``."""
-        batch = _laid_out(
-            [self._numbers(*p) for p in zip(sources, targets, strict=True)]
-        )
+        batch = lay_out([self._numbers(*p) for p in zip(sources, targets, strict=True)])
         found = np.asarray(self._looks(params, batch))
         sizes = zip(batch.target.seq_lengths - 1, batch.source.seq_lengths, strict=True)
         return [found[:t, n, :s] for n, (t, s) in enumerate(sizes)]
 
 
-def _laid_out(pairs: list[tuple[np.ndarray, ...]]) -> Pairs:
-    """Pads words to one of few lengths; images are as long as they are."""
-    sources, targets = zip(*pairs, strict=True)
-    written = max(map(len, targets)) - 1
-    if sources[0].ndim > 1:
-        return Pairs(pad(sources), pad(targets, length=_least(written) + 1))
-    length = _least(max(written, *map(len, sources)))
-    return Pairs(pad(sources, length=length), pad(targets, length=length + 1))
-
-
-def _least(needed: int) -> int:
-    return next((n for n in LENGTHS if n >= needed), needed)
-
-
-def _batches(
-    pairs: list[tuple[np.ndarray, ...]], size: int = 64
-) -> list[tuple[Pairs, range]]:
-    """Puts pairs in batches, the last filled up by what counts nothing."""
-    filler = pairs[0][0], np.zeros(1, np.int32)
-    batches = []
-    for start in range(0, len(pairs), size):
-        part = pairs[start : start + size]
-        places = range(start, start + len(part))
-        batches.append((_laid_out(part + [filler] * (size - len(part))), places))
-    return batches
-
-
-__all__ = ["Pairs", "Writing", "WritingParams", "WritingSettings"]
+__all__ = ["Writing", "WritingParams", "WritingSettings"]

@@ -26,6 +26,7 @@ from recur.tasks.forecast import Forecast, ForecastParams, ForecastSettings
 from recur.tasks.generated import Drawn, Generated
 from recur.tasks.music import Music, MusicSettings
 from recur.tasks.names import Names
+from recur.tasks.pairs import Pairs, lay_out, pair_batches
 from recur.tasks.pictures import draw_confusion, read_image
 from recur.tasks.rain import EVENTS, FIRST, NEXT, PRIOR, Rain, posterior
 from recur.tasks.reviews import Reviews, ReviewsSettings
@@ -35,7 +36,7 @@ from recur.tasks.speech import Scaling, Speech, SpeechSettings, read_digits
 from recur.tasks.task import sum_valid
 from recur.tasks.translate import Translate
 from recur.tasks.worlds import Came, Cards, CardsState, Maze, MazeState, World
-from recur.tasks.writing import Pairs, Writing, WritingParams, WritingSettings
+from recur.tasks.writing import Writing, WritingParams, WritingSettings
 from tests.support.interpreter import interpreted, traced
 
 KEY = jax.random.key(0)
@@ -138,6 +139,24 @@ def test_layers_of_each_cell_take_inputs_of_any_size(cell):
     (of_input, own), inputs = PRODUCTS[cell], 10 + 6
     reckoned = 6 * (of_input * inputs + 2 * own * 6 + 9)
     assert reckoned <= sum(a.size for a in jax.tree.leaves(params)) < 1.5 * reckoned
+
+
+def test_words_share_one_length_and_images_keep_theirs():
+    words = [(np.arange(n), np.arange(n + 3)) for n in (5, 13, 14)]
+    read, written = lay_out(words)
+    assert (read.values.shape, written.values.shape) == ((16, 3), (17, 3))
+    assert written.seq_lengths.tolist() == [8, 16, 17]
+    read, written = lay_out([(np.ones((32, 4)), np.arange(9))])
+    assert (read.values.shape, written.values.shape) == ((32, 1, 4), (13, 1))
+
+
+def test_what_fills_a_batch_up_counts_nothing():
+    pairs = [(np.arange(1, n), np.arange(n, dtype=np.int32)) for n in (4, 6, 5)]
+    (one, first), (two, rest) = pair_batches(pairs, size=2)
+    assert (list(first), list(rest)) == ([0, 1], [2])
+    assert (one.target.seq_lengths - 1).tolist() == [3, 5]
+    assert (two.target.seq_lengths - 1).tolist() == [4, 0]
+    np.testing.assert_array_equal(two.source.values[:4, 0], pairs[2][0])
 
 
 @pytest.mark.slow
