@@ -34,7 +34,8 @@ def add(commands: Commands) -> None:
         "tasks", help="every application beside its goal", description=ABOUT
     )
     say = parser.add_argument
-    say("names", nargs="*", metavar="NAME", help="of applications (all)")
+    say("names", nargs="*", metavar="NAME",
+        help="application, or how a row begins, as 'copy --places' (all)")  # fmt: skip
     say("--seeds", type=int, default=3, help="how many (%(default)s)")
     say("--data", default=os.environ.get("RECUR_DATA"), help="folder (RECUR_DATA)")
     say("--again", action="store_true", help="instead of what the record has")
@@ -64,16 +65,23 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _chosen(arguments: argparse.Namespace) -> list[Goal]:
-    known = dict.fromkeys(goal.task for goal in GOALS)
-    for name in arguments.names:
-        if name not in known:
-            raise ValueError(
-                f"tasks: {name!r} is no application; expected some of "
-                f"{', '.join(known)}."
-            )
     if arguments.seeds < 1:
         raise ValueError(f"tasks: seeds are {arguments.seeds}; expected 1 or more.")
-    return [g for g in GOALS if g.task in (arguments.names or known)]
+    begun = {name: [g for g in GOALS if _begins(g, name)] for name in arguments.names}
+    for name, goals in begun.items():
+        if not goals:
+            known = ", ".join(dict.fromkeys(goal.task for goal in GOALS))
+            raise ValueError(
+                f"tasks: {name!r} begins no row; expected some of {known}, or the "
+                "first words of a row of the table, in quotes."
+            )
+    chosen = [goal for goals in begun.values() for goal in goals]
+    return list(dict.fromkeys(chosen or GOALS))
+
+
+def _begins(goal: Goal, name: str) -> bool:
+    words = name.split()
+    return bool(words) and goal.row.split()[: len(words)] == words
 
 
 def _todo(goals: list[Goal], seeds: int) -> Iterator[tuple[Goal, str]]:

@@ -50,7 +50,7 @@ def test_a_run_is_kept_and_not_repeated(tmp_path, capsys, monkeypatch):
     assert main(command) == 0
     (run,) = load_runs(tmp_path / "tasks.json")
     assert run.seconds > 0
-    assert main(command) == 0
+    assert main([*command, "rain", "rain --steps"]) == 0
     assert load_runs(tmp_path / "tasks.json") == [run]
     assert "rain --steps 2" in capsys.readouterr().out
 
@@ -59,7 +59,9 @@ def test_bad_input(tmp_path, capsys):
     path = tmp_path / "tasks.json"
     path.write_text("{}")
     for words, message in (
-        (["reading"], "'reading' is no application"),
+        (["reading"], "'reading' begins no row; expected some of text, reviews"),
+        (["copy --places start"], "'copy --places start' begins no row"),
+        ([""], "'' begins no row"),
         (["--seeds", "0"], "seeds are 0; expected 1 or more"),
         (["--output", str(path)], "holds no record of applications"),
     ):
