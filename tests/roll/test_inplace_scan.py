@@ -16,6 +16,7 @@ CELLS = {
     "gru": recur.GRU(H),
     "gru-before": recur.GRU(H, reset_after=False),
     "elman": recur.Elman(H),
+    "irnn": recur.Elman(H, activation=jax.nn.relu),
 }
 RESET = {"reset": jnp.zeros((T, B), bool).at[5].set(True)}
 LENGTHS = {"seq_lengths": jnp.array([T, 0, 3])}

@@ -29,6 +29,11 @@ class ElmanRule(AffineRule):
 
     activation: Activation
 
+    @property
+    def residuals_in_place(self) -> bool:
+        """Not those of relu: XLA computes what is so cheap in both places it goes to."""
+        return super().residuals_in_place and self.activation is not jax.nn.relu
+
     def forward(self, weights: Weights, start: Array, z: Array) -> Array:
         """Gives the new value before it is rounded."""
         return self.activation(self.activate(weights, start, z))
