@@ -31,7 +31,7 @@ class ElmanRule(AffineRule):
 
     @property
     def residuals_in_place(self) -> bool:
-        """Not those of relu: XLA computes what is so cheap in both places it goes to."""
+        """Not of relu: XLA computes what is so cheap in both kernels that use it."""
         return super().residuals_in_place and self.activation is not jax.nn.relu
 
     def forward(self, weights: Weights, start: Array, z: Array) -> Array:
