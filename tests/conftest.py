@@ -39,6 +39,14 @@ def pytest_addoption(parser):
         default=30,
         help="how many steps composed at random are compared with a plain loop",
     )
+    parser.addoption(
+        "--one-in",
+        type=int,
+        default=1,
+        metavar="N",
+        help="run one in N rows of each test, each test other ones, so that all laws "
+        "and all cells have their turn (%(default)s)",
+    )
 
 
 def pytest_configure(config):
@@ -48,8 +56,18 @@ def pytest_configure(config):
     share_programs(config)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+@pytest.hookimpl(tryfirst=True, wrapper=True)
+def pytest_collection_modifyitems(config, items):
+    """Marks what is slow, lets pytest choose, and takes some rows of what is left."""
+    mark_slow_rows(items)
+    yield
+    chosen = one_in(config.getoption("--one-in"), items)
+    left_out = set(items).difference(chosen)
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = chosen
+
+
+def mark_slow_rows(items):
     """Of a test marked ``quick(n)``, marks all rows but the first n as slow."""
     seen = Counter()
     for item in items:
@@ -59,6 +77,18 @@ def pytest_collection_modifyitems(items):
             seen[test] += 1
             if seen[test] > mark.args[0]:
                 item.add_marker("slow")
+
+
+def one_in(n, items):
+    """Takes one in n rows of each test, and of fewer rows the first.
+
+    Each test begins at another row: as in a Latin square, all cells meet some laws.
+    """
+    tests = {}
+    for item in items:
+        tests.setdefault((item.path, item.originalname), []).append(item)
+    kept = (rows[k % min(n, len(rows)) :: n] for k, rows in enumerate(tests.values()))
+    return [item for rows in kept for item in rows]
 
 
 def pytest_collection_finish(session):
