@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from recur import _checks as checks
+from recur._roll.laying import lay_beside
 from recur._roll.padding import tree_where
 from recur._roll.steps import check_pieces
 from recur._roll.unroll import unroll
@@ -41,6 +42,7 @@ def roll(
     if move:
         xs, mask, reset = (_to_front(a, len(batch)) for a in (xs, mask, reset))
     check_batch("initial_carry", carry, batch)
+    carry = lay_beside(xs, carry, len(batch), time_major=time_major or move)
     if key is not None:
         params = draw_masks(cell, key, params, xs, time_major=time_major or move)
     options |= {"mask": mask, "reset": reset, "time_major": time_major or move}

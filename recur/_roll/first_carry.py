@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from recur._roll.laying import lay_beside
 from recur._roll.steps import cell_of
 from recur.types import Array, Cell, PyTree, Step
 
@@ -40,7 +41,8 @@ def first_carries(
     if carry is None:
         flags = seq_lengths, mask, reset
         batch_shape = _batch_shape(where, xs, *flags, time_major=time_major)
-        carry = cell.init_carry(batch_shape, params=params)
+        made = cell.init_carry(batch_shape, params=params)
+        carry = lay_beside(xs, made, len(batch_shape), time_major=time_major)
     if reset is not None and reset_carry is None:
         reset_carry = _like(cell.init_carry(params=params), carry)
     return carry, reset_carry

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from recur import _arguments as arguments
 from recur import _checks as checks
+from recur._roll.laying import lay_as
 from recur._roll.lengths import check_lengths
 from recur._roll.time_axis import num_steps as steps_of
 from recur._roll.time_axis import or_exchange
@@ -198,4 +199,4 @@ def _broadcast(where: str, a: Any, like: Any) -> Array:
             f"{checks.describe(wanted)}, as in carry, or that without its batch axes. "
             "Make it with the init_carry of the same cell."
         )
-    return jnp.broadcast_to(a, wanted.shape)
+    return lay_as(like, jnp.broadcast_to(a, wanted.shape))

@@ -14,6 +14,7 @@ from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import recur
+import recur.linen
 from recur._roll.chunked import tuning
 from tests.support.compile import optimise_little
 
@@ -48,15 +49,21 @@ CELLS = {
     "delta net": recur.DeltaNet(H, heads=2),
     "tagger": recur.Readout(recur.Bidirectional(recur.Elman(H)), 2),
 }
-FLAGS = {"none": (), "segments": ("mask", "remat")}
+FLAGS = {"none": (), "segments": ("mask", "reset", "remat")}
 
 
 def loss(cell, flags, params, xs, mask):
     """A number a row, with the carry made where the roll is."""
-    given = {"mask": mask, "remat": 2}
-    carry = cell.init_carry((xs.shape[1],), params=params)
+    given = {"mask": mask, "reset": jnp.roll(mask, 1, 0) ^ mask, "remat": 2}
     options = {name: given[name] for name in flags}
-    ys = recur.unroll(cell, params, carry, xs, **options)[1]
+    ys = recur.unroll(cell, params, None, xs, **options)[1]
+    return jnp.sum(jnp.sin(ys), (0, 2))
+
+
+def loss_of_layer(params, xs, mask):
+    """The same by a layer of Flax, which makes the carry itself."""
+    layer = recur.linen.RNN(recur.GRU(H), time_major=True)
+    ys = layer.apply({"params": {"cell": params._asdict()}}, xs, mask=mask)
     return jnp.sum(jnp.sin(ys), (0, 2))
 
 
@@ -98,40 +105,27 @@ def placed(kind, params):
     return mesh, *jax.device_put((params, XS, MASK), (everywhere, rows, rows))
 
 
-def with_given_carry(cell, flags, params, xs, mask):
-    """Explicit axes ask that a carry says where its rows are."""
-    given = {"mask": mask, "remat": 2}
-    made = cell.init_carry((ROWS,), params=params)
-    rows = NamedSharding(jax.sharding.get_abstract_mesh(), P("d"))
-    carry = jax.tree.map(lambda a: jax.sharding.reshard(a, rows), made)
-    options = {name: given[name] for name in flags}
-    ys = recur.unroll(cell, params, carry, xs, **options)[1]
-    return jnp.sum(jnp.sin(ys), (0, 2))
-
-
 WAYS = {
-    "shard_map": (in_shard_map, loss),
-    "left to the compiler": (left_to_the_compiler, loss),
-    "explicit": (with_explicit_axes, with_given_carry),
+    "shard_map": in_shard_map,
+    "left to the compiler": left_to_the_compiler,
+    "explicit": with_explicit_axes,
 }
 
 
-def differences(name, flags):
+def differences(name, function, params):
     """Tells in which way of rolling one cell differs from alone."""
-    cell, names = CELLS[name], FLAGS[flags]
-    params = cell.init(jax.random.key(0), H)
-    expected, whole = alone(partial(loss, cell, names), params)
+    expected, whole = alone(function, params)
     close = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
-    for way, (run, function) in WAYS.items():
+    for way, run in WAYS.items():
         try:
-            found, program = run(partial(function, cell, names), params)
+            found, program = run(function, params)
             jax.tree.map(close, found, expected)
             check_rows_stay(program)
             if way != "shard_map":  # Chunks of fewer rows are of more steps there.
                 share = flops(program) / flops(whole)
                 assert share < 0.3, share
         except Exception as error:
-            yield f"{name}, {flags}, {way}: {error!r:.300}"
+            yield f"{name}, {way}: {error!r:.300}"
 
 
 def check_rows_stay(program):
@@ -146,8 +140,15 @@ def flops(program):
 
 def main():
     optimise_little()
-    every = ((name, flags) for name in CELLS for flags in FLAGS)
-    sys.exit("\n".join(w for row in every for w in differences(*row)) or 0)
+    sys.exit("\n".join(w for row in rows() for w in differences(*row)) or 0)
+
+
+def rows():
+    for name, cell in CELLS.items():
+        params = cell.init(jax.random.key(0), H)
+        for flags, names in FLAGS.items():
+            yield f"{name}, {flags}", partial(loss, cell, names), params
+    yield "layer", loss_of_layer, CELLS["gru"].init(jax.random.key(0), H)
 
 
 if __name__ == "__main__":
