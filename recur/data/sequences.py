@@ -40,13 +40,18 @@ def _length(where: str, n: int, row: PyTree, first: PyTree) -> int:
             f"{where}: {name} is {structure}; expected {jax.tree.structure(first)}, "
             "that of the first, with an array at least."
         )
+    if not all(leaf.ndim for leaf in leaves):
+        raise ValueError(
+            f"{where}: {name} holds a number by itself; expected arrays [T, ...] as "
+            "leaves. A list of numbers is a tree of these: write np.asarray(sequence)."
+        )
     for leaf, like in zip(leaves, jax.tree.leaves(first), strict=True):
-        same = leaf.ndim and leaf.dtype == like.dtype
+        same = leaf.dtype == like.dtype
         if not same or leaf.shape[1:] != like.shape[1:] or len(leaf) != len(leaves[0]):
             raise ValueError(
                 f"{where}: {name} has {checks.describe(leaf)}; expected [T, ...] with "
                 f"trailing axes and dtype of {checks.describe(like)}, the first, and "
-                f"as many steps as its other arrays, {len(np.atleast_1d(leaves[0]))}."
+                f"as many steps as its other arrays, {len(leaves[0])}."
             )
     return len(leaves[0])
 

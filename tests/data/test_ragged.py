@@ -103,6 +103,8 @@ def test_bad_input():
         pack([np.ones(3), np.ones(3, np.int64)], length=4)
     with pytest.raises(ValueError, match="as many steps as its other arrays, 3"):
         pad([(np.ones(3), np.ones(2))])
+    with pytest.raises(ValueError, match=r"number by itself; .*np\.asarray\(sequence"):
+        pad([[1, 2], [3]])
     with pytest.raises(TypeError, match=r"sequences\[0\] is str 'ab'"):
         pad(["ab"])
     with pytest.raises(TypeError, match="expected a list of arrays"):
