@@ -1,5 +1,6 @@
 """Where the rows of a carry are on an explicit mesh: where those of the inputs are."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -29,10 +30,10 @@ def lay_beside(
     """
     time = 0 if time_major else 1
     for x in jax.tree.leaves(xs):
-        axes = [*_axes(x)]
+        axes = _axes(x)
         rows = (axes[:time] + axes[time + 1 :])[:batch_axes]
         if any(rows):
-            return jax.tree.map(lambda a, x=x, rows=rows: _lay(a, x, rows), carry)
+            return jax.tree.map(partial(_lay, like=x, axes=rows), carry)
     return carry
 
 
