@@ -38,7 +38,7 @@ def lay_beside(
 
 
 def lay_as(like: Array, a: Array) -> Array:
-    """Lays an array over the devices of an explicit mesh as another of its shape is.
+    """Lays an array over the devices of an explicit mesh as another of its axes is.
 
     Example:
       >>> lay_as(jnp.zeros(2), jnp.ones(2))

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from recur import _checks as checks
 from recur._arguments import check_arrays
 from recur._portable import portable
+from recur._roll.laying import lay_as
 from recur._roll.steps import check_step
 from recur._roll.time_axis import num_steps
 from recur.types import Array, Cell, PyTree
@@ -110,7 +111,19 @@ def scaled(mask: Array, rate: float, a: Array) -> Array:
       >>> scaled(jnp.array([True, False]), 0.5, jnp.ones(2))
       Array([2., 0.], dtype=float32)
     """
-    return jnp.where(mask, a / (1 - rate), jnp.zeros_like(a))
+    return select(mask, a / (1 - rate), jnp.zeros_like(a))
+
+
+def select(mask: Array, a: Array, b: Array) -> Array:
+    """Takes from ``a`` what the mask has, else from ``b``, both of its shape.
+
+    A mask is drawn as if there were one device, also where rows are on many.
+
+    Example:
+      >>> select(jnp.array([True, False]), jnp.ones(2), jnp.zeros(2))
+      Array([1., 0.], dtype=float32)
+    """
+    return jnp.where(lay_as(a, mask), a, b)
 
 
 __all__ = ["Drawn", "draw_masks"]

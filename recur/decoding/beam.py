@@ -155,10 +155,10 @@ def _first(
     reads: FedBack, params: PyTree, carry: PyTree, last: Array, beams: int, length: int
 ) -> _State:
     """One open sequence, as all are the same, and none that ended."""
-    rows = last.shape
-    tokens = jnp.zeros((beams, length, *rows), last.dtype)
-    none = jnp.full((beams, *rows), -jnp.inf, reads.score_dtype(params, carry, last))
-    sizes = jnp.zeros((beams, *rows), jnp.int32)
+    rows, dtype = last.shape, reads.score_dtype(params, carry, last)
+    tokens = jnp.broadcast_to(jnp.zeros_like(last), (beams, length, *rows))
+    none = jnp.broadcast_to(jnp.full_like(last, -jnp.inf, dtype), (beams, *rows))
+    sizes = jnp.broadcast_to(jnp.zeros_like(last, jnp.int32), (beams, *rows))
     copies = jax.tree.map(lambda a: jnp.broadcast_to(a, (beams, *jnp.shape(a))), carry)
     only = Hypotheses(tokens, none.at[0].set(0.0), sizes + length)
     return _State(jnp.int32(0), copies, only, Hypotheses(tokens, none, sizes))

@@ -172,12 +172,14 @@ def _nothing(
     length: int,
     end: int | None,
 ) -> Samples:
-    """No class yet, as many as may be still to come, and all that would be the end."""
-    tokens = jnp.full((length, *last.shape), end or 0, last.dtype)
-    lengths = jnp.full(last.shape, length, jnp.int32)
-    return Samples(
-        tokens, jnp.zeros(last.shape, reads.score_dtype(params, carry, last)), lengths
-    )
+    """No class yet, as many as may be still to come, and all that would be the end.
+
+    Made of ``last``, so that rows are on the devices that have its rows.
+    """
+    tokens = jnp.broadcast_to(jnp.full_like(last, end or 0), (length, *last.shape))
+    lengths = jnp.full_like(last, length, jnp.int32)
+    scores = jnp.zeros_like(last, reads.score_dtype(params, carry, last))
+    return Samples(tokens, scores, lengths)
 
 
 # Compiled here so that a second eager call traces nothing.

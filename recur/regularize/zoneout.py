@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from recur import _checks as checks
 from recur._roll.per_step import PerStep
-from recur.compose.masks import Drawn, Sizes, draw, keep_mask
+from recur.compose.masks import Drawn, Sizes, draw, keep_mask, select
 from recur.compose.wrapper import Wrapper, check_steps
 from recur.types import Array, PyTree
 
@@ -76,7 +75,7 @@ class Zoneout(Wrapper):
         """Advances the cell, and gives some units their old value back."""
         if isinstance(params, Drawn):
             new, y = self.cell.step(params.params, carry, x)
-            new = jax.tree.map(jnp.where, params.masks, carry, new)
+            new = jax.tree.map(select, params.masks, carry, new)
         else:
             new, y = self.cell.step(params, carry, x)
             new = jax.tree.map(_mean, self._rates(carry), carry, new)

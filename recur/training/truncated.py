@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from recur import _checks as checks
 from recur._arguments import check_functions
+from recur._roll.laying import lay_as
 from recur._roll.per_step import PerStep, split_series
 from recur._roll.remat import segment_steps
 from recur._roll.unroll import unroll
@@ -137,7 +138,7 @@ class TruncatedBPTT:
             return TruncatedState(carry, None, None)
         given: dict[str, Any] = {**flags, "padded": True, "params": params}
         steps = make_steps("TruncatedBPTT.init", xs, targets, **given)
-        past = jax.tree.map(lambda a: jnp.zeros((kept, *a.shape[1:]), a.dtype), steps)
+        past = jax.tree.map(partial(_nothing, kept), steps)
         return TruncatedState(carry, past, carry)
 
     def loss(
@@ -217,6 +218,11 @@ class TruncatedBPTT:
         if steps.reset is not None and self.reset_carry is not None:
             flags["reset_carry"] = self.reset_carry(params)
         return unroll(self.step, params, carry, steps.xs, remat=self.remat, **flags)
+
+
+def _nothing(kept: int, a: Array) -> Array:
+    """Zeros for so many steps, with rows on the devices that have those of ``a``."""
+    return lay_as(a, jnp.zeros((kept, *a.shape[1:]), a.dtype))
 
 
 __all__ = ["TruncatedBPTT", "TruncatedState"]

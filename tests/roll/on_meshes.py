@@ -16,6 +16,8 @@ from jax.sharding import PartitionSpec as P
 import recur
 import recur.linen
 from recur._roll.chunked import tuning
+from recur.decoding import beam_search, sample
+from recur.training import tbptt
 from tests.support.compile import optimise_little
 
 H, STEPS, ROWS = 4, 5, 8
@@ -138,9 +140,52 @@ def flops(program):
     return program.cost_analysis()["flops"]
 
 
+TAGGER = recur.Readout(recur.Dropout(recur.Zoneout(recur.GRU(H), h=0.4), 0.4), H)
+
+
+def masked(params, xs):
+    """Gradients under masks that are drawn as if there were one device."""
+
+    def total(params):
+        drawn = recur.draw_masks(TAGGER, jax.random.key(2), params, xs)
+        return jnp.sum(recur.unroll(TAGGER, drawn, None, xs)[1] ** 2)
+
+    return jax.jit(jax.value_and_grad(total))(params)
+
+
+def truncated(params, xs):
+    error = lambda y, target: jnp.sum((y - target) ** 2)
+    return tbptt(TAGGER, error, params, None, xs, xs, window=3, every=1)[1:]
+
+
+def written(params, xs):
+    """Tokens that rows write after their own first."""
+    options = {"embed": lambda token: jax.nn.one_hot(token, H), "length": 3}
+    prompt, key = xs.argmax(-1)[:1].astype(jnp.int32), jax.random.key(3)
+    drawn = sample(TAGGER, params, None, prompt, key=key, **options)
+    best = beam_search(TAGGER, params, None, prompt, beams=2, end=0, **options)
+    return drawn.tokens, best.tokens, best.scores
+
+
+def differences_elsewhere():
+    """Tells what else, making arrays for rows, differs on an explicit mesh."""
+    params = TAGGER.init(jax.random.key(0), H)
+    mesh, placed_params, xs, _ = placed(AxisType.Explicit, params)
+    for function in (masked, truncated, written):
+        expected = function(params, XS)
+        try:
+            with jax.set_mesh(mesh):
+                found = jax.device_get(function(placed_params, xs))
+            close = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
+            jax.tree.map(close, found, jax.device_get(expected))
+        except Exception as error:
+            yield f"{function.__name__}: {error!r:.300}"
+
+
 def main():
     optimise_little()
-    sys.exit("\n".join(w for row in rows() for w in differences(*row)) or 0)
+    found = [wrong for row in rows() for wrong in differences(*row)]
+    sys.exit("\n".join([*found, *differences_elsewhere()]) or 0)
 
 
 def rows():
