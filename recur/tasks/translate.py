@@ -29,7 +29,7 @@ class Translate(Writing[WritingSettings]):
         "a sentence", "its translation", "encoder, decoder, attention, beams",
         "multi30k, German to English; numbers in words to digits", "25",
     )  # fmt: skip
-    defaults = WritingSettings(steps=5000)
+    defaults = WritingSettings(steps=4000)
 
     def read(self, directory: Path | None) -> None:
         """Reads pairs of sentences, and counts the words of those to learn."""

@@ -115,8 +115,8 @@ class Writing(Task[W]):
         words, source = len(self.target_words), None
         if self.source_symbols:
             read, count = size, self.source_symbols
-            source = jax.random.normal(k_source, (count, size)) * size**-0.5
-        target = jax.random.normal(k_target, (words, size)) * size**-0.5
+            source = jax.random.normal(k_source, (count, size))
+        target = jax.random.normal(k_target, (words, size))
         return WritingParams(source, target, self.model.init(k_model, read, size))
 
     def embed(self, params: WritingParams, values: Any) -> Array:
