@@ -23,6 +23,7 @@ from recur.data.loading import bucketed_batches
 from recur.data.padding import Padded
 from recur.data.vocabulary import Vocabulary
 from recur.decoding.beam import beam_search
+from recur.decoding.sampling import sample
 from recur.regularize.dropout import Dropout
 from recur.tasks.pairs import LENGTHS, Pairs, lay_out, pair_batches
 from recur.tasks.settings import CELLS, Settings, option
@@ -206,9 +207,14 @@ class Writing(Task[W]):
             lengths = jnp.asarray(source.seq_lengths)
             ready = self.model.encode(params.model, xs, seq_lengths=lengths)
             prompt = jnp.full((1, xs.shape[1]), start)
-            told = {"beams": beams, "length": LENGTHS[-1], "embed": embed, "end": end}
-            told |= {"length_penalty": 1.0, "allowed": self._allowed}
-            return beam_search(self.model.decoder, *ready, prompt, **told).tokens[0]
+            told = {"length": LENGTHS[-1], "embed": embed, "end": end}
+            told |= {"allowed": self._allowed}
+            given = self.model.decoder, *ready, prompt
+            if beams == 1:  # The search takes ends that are not the likeliest, too.
+                told |= {"key": jax.random.key(0), "temperature": 0.0}
+                return sample(*given, **told).tokens
+            told |= {"beams": beams, "length_penalty": 1.0}
+            return beam_search(*given, **told).tokens[0]
 
         return search
 
