@@ -42,10 +42,10 @@ def beam_search(
             {((5 + |w|) / 6)^\alpha}
 
     Of all ways to go on with the ``N`` sequences that are kept, the likeliest ``N`` are
-    kept. What ends is set aside; the search stops early when no open sequence of any
-    row can come before the ``N`` that ended. Exact if ``N`` is at least ``V`` to the
-    power of ``length``. One compiled loop, for any number of batch axes; it has no
-    gradient.
+    kept. Of these, what ends is set aside, and the next likeliest kept for it; the
+    search stops early when no open sequence of any row can come before the ``N`` that
+    ended. Exact if ``N`` is at least ``V`` to the power of ``length``. One compiled
+    loop, for any number of batch axes; it has no gradient.
 
     Args:
       step: A step or cell whose ``y`` are logits over ``V`` classes, ``[..., V]``.
@@ -134,8 +134,10 @@ def _run(
         if end is not None:
             tokens = put(state.open.tokens, end, state.t, onwards=True)
             sizes = jnp.full_like(ended.lengths, size)
-            new = Hypotheses(tokens, scores[..., end] / penalty(size), sizes)
-            ended = best_of(ended, new)
+            ends, least = scores[..., end], likeliest(scores)[0][-1:]
+            # Else a prefix could end anywhere, and its score be that of a short text.
+            ends = jnp.where(ends < least, -jnp.inf, ends)
+            ended = best_of(ended, Hypotheses(tokens, ends / penalty(size), sizes))
             scores = scores.at[..., end].set(-jnp.inf)
         top, parents, classes = likeliest(scores)
         tokens = put(pick(state.open.tokens, parents, 1), classes, state.t)

@@ -54,9 +54,9 @@ def by_beams(prompt, beams, end, alpha):
     still, ended = [()], []
     for _ in range(LENGTH):
         grown = [(*s, w) for s in still for w in range(V)]
-        ended += [s for s in grown if s[-1] == end]
-        grown = [s for s in grown if s[-1] != end]
-        still = sorted(grown, key=partial(log_likelihood, prompt))[-beams:]
+        grown = sorted(grown, key=partial(log_likelihood, prompt))
+        ended += [s for s in grown[-beams:] if s[-1] == end]
+        still = [s for s in grown if s[-1] != end][-beams:]
     whole = {s: score(prompt, s, alpha) for s in ended + still}
     best = sorted(whole.items(), key=lambda item: item[1], reverse=True)[:beams]
     return [(value, tokens) for tokens, value in best]
