@@ -210,7 +210,7 @@ class Writing(Task[W]):
             told = {"length": LENGTHS[-1], "embed": embed, "end": end}
             told |= {"allowed": self._allowed}
             given = self.model.decoder, *ready, prompt
-            if beams == 1:  # The search takes ends that are not the likeliest, too.
+            if beams == 1:  # A search would look further than the first end.
                 told |= {"key": jax.random.key(0), "temperature": 0.0}
                 return sample(*given, **told).tokens
             told |= {"beams": beams, "length_penalty": 1.0}
