@@ -54,7 +54,7 @@ def _axes(a: Any) -> tuple[Any, ...]:
 
 
 def _lay(a: Array, like: Array, axes: Any) -> Array:
-    spec = PartitionSpec(*axes)
+    spec = PartitionSpec(*axes[: a.ndim])  # A count of steps has no rows.
     if isinstance(like, Tracer):
         mesh = jax.typeof(like).sharding.mesh
         return jax.sharding.reshard(a, NamedSharding(mesh, spec))

@@ -131,15 +131,13 @@ def _run(
         carry, logits = jax.vmap(reads, (None, 0, 0))(params, state.carry, before)
         scores = state.open.scores[..., None] + log_likelihoods(logits, allowed)
         size, ended = state.t + 1, state.ended
+        goes_on = scores if end is None else scores.at[..., end].set(-jnp.inf)
+        top, parents, classes = likeliest(goes_on)
         if end is not None:
             tokens = put(state.open.tokens, end, state.t, onwards=True)
+            ends = _of_likeliest(scores[..., end], top) / penalty(size)
             sizes = jnp.full_like(ended.lengths, size)
-            ends, least = scores[..., end], likeliest(scores)[0][-1:]
-            # Else a prefix could end anywhere, and its score be that of a short text.
-            ends = jnp.where(ends < least, -jnp.inf, ends)
-            ended = best_of(ended, Hypotheses(tokens, ends / penalty(size), sizes))
-            scores = scores.at[..., end].set(-jnp.inf)
-        top, parents, classes = likeliest(scores)
+            ended = best_of(ended, Hypotheses(tokens, ends, sizes))
         tokens = put(pick(state.open.tokens, parents, 1), classes, state.t)
         still = Hypotheses(tokens, top, state.open.lengths)
         rows = last.shape
@@ -151,6 +149,15 @@ def _run(
     # What is open where all stopped early is no sequence yet.
     whole = found.open._replace(scores=jnp.where(found.t == length, scores, -jnp.inf))
     return best_of(found.ended, whole)
+
+
+def _of_likeliest(ends: Array, top: Array) -> Array:
+    """Leaves the ends that fewer than ``N`` of all ways to go on come before.
+
+    Else a prefix could end anywhere, and its score be that of a short text.
+    """
+    before = jnp.concatenate([top, ends])[:, None] > ends[None]
+    return jnp.where(before.sum(0) < len(ends), ends, -jnp.inf)
 
 
 def _first(

@@ -207,14 +207,15 @@ class Writing(Task[W]):
             lengths = jnp.asarray(source.seq_lengths)
             ready = self.model.encode(params.model, xs, seq_lengths=lengths)
             prompt = jnp.full((1, xs.shape[1]), start)
-            told = {"length": LENGTHS[-1], "embed": embed, "end": end}
-            told |= {"allowed": self._allowed}
             given = self.model.decoder, *ready, prompt
+            told: dict[str, Any] = {"length": LENGTHS[-1], "embed": embed, "end": end}
+            told["allowed"] = self._allowed
             if beams == 1:  # A search would look further than the first end.
-                told |= {"key": jax.random.key(0), "temperature": 0.0}
-                return sample(*given, **told).tokens
-            told |= {"beams": beams, "length_penalty": 1.0}
-            return beam_search(*given, **told).tokens[0]
+                key = jax.random.key(0)  # Of which nothing is drawn.
+                return sample(*given, key=key, temperature=0.0, **told).tokens
+            return beam_search(*given, beams=beams, length_penalty=1.0, **told).tokens[
+                0
+            ]
 
         return search
 

@@ -51,6 +51,7 @@ CELLS = {
     "delta net": recur.DeltaNet(H, heads=2),
     "tagger": recur.Readout(recur.Bidirectional(recur.Elman(H)), 2),
 }
+CLOSE = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
 FLAGS = {"none": (), "segments": ("mask", "reset", "remat")}
 
 
@@ -117,11 +118,10 @@ WAYS = {
 def differences(name, function, params):
     """Tells in which way of rolling one cell differs from alone."""
     expected, whole = alone(function, params)
-    close = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
     for way, run in WAYS.items():
         try:
             found, program = run(function, params)
-            jax.tree.map(close, found, expected)
+            jax.tree.map(CLOSE, found, expected)
             check_rows_stay(program)
             if way != "shard_map":  # Chunks of fewer rows are of more steps there.
                 share = flops(program) / flops(whole)
@@ -176,8 +176,7 @@ def differences_elsewhere():
         try:
             with jax.set_mesh(mesh):
                 found = jax.device_get(function(placed_params, xs))
-            close = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
-            jax.tree.map(close, found, jax.device_get(expected))
+            jax.tree.map(CLOSE, found, jax.device_get(expected))
         except Exception as error:
             yield f"{function.__name__}: {error!r:.300}"
 
