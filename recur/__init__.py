@@ -25,21 +25,16 @@ from recur._roll.reference import static_unroll
 from recur._roll.steps import emit_carry
 from recur._roll.stream import stream
 from recur._roll.unroll import unroll
-from recur.cells.elman import (
-    Elman,
-    ElmanParams,
-    elman_init,
-    elman_init_carry,
-    elman_step,
-)
-from recur.cells.gru import (
-    GRU,
-    GRUParams,
+from recur.cells.elman import Elman, ElmanParams
+from recur.cells.functions.elman import elman_init, elman_init_carry, elman_step
+from recur.cells.functions.gru import (
     gru_flip_update,
     gru_init,
     gru_init_carry,
     gru_step,
 )
+from recur.cells.functions.lstm import lstm_init, lstm_init_carry, lstm_step
+from recur.cells.gru import GRU, GRUParams
 from recur.cells.layer_norm_gru import (
     LayerNormGRU,
     LayerNormGRUParams,
@@ -48,14 +43,7 @@ from recur.cells.layer_norm_lstm import (
     LayerNormLSTM,
     LayerNormLSTMParams,
 )
-from recur.cells.lstm import (
-    LSTM,
-    LSTMCarry,
-    LSTMParams,
-    lstm_init,
-    lstm_init_carry,
-    lstm_step,
-)
+from recur.cells.lstm import LSTM, LSTMCarry, LSTMParams
 from recur.compose.bidirectional import (
     Bidirectional,
     BidirectionalCarry,

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from recur import _capacity as capacity
 from recur import _checks as checks
 from recur._arguments import check_functions
-from recur.initializers import Glorot, Orthogonal, Zeros, init_gates
+from recur.initializers import Glorot, Orthogonal, Zeros
 from recur.types import Array, DTypeLike, Initializer
 
 
@@ -57,56 +56,6 @@ class Specification:
         """``H``, the last axis of ``y``."""
         return self.hidden_size
 
-    def init_options(self) -> dict[str, Any]:
-        """The keyword arguments that every ``<cell>_init`` takes."""
-        return {
-            "hidden_size": self.hidden_size,
-            "kernel_init": self.kernel_init,
-            "recurrent_init": self.recurrent_init,
-            "bias_init": self.bias_init,
-            "dtype": self.dtype,
-        }
-
-
-def init_weights(
-    where: str,
-    key: Array,
-    input_size: int,
-    hidden_size: int,
-    *,
-    gates: int,
-    output_size: int | None = None,
-    kernel_init: Initializer,
-    recurrent_init: Initializer,
-    bias_init: Initializer,
-    dtype: DTypeLike,
-) -> tuple[Array, Array, Array]:
-    """Draws ``w_ih [I, G·H]``, ``w_hh [H, G·H]`` and ``b [G·H]``, gate by gate.
-
-    ``output_size`` is the size of the recurrent ``h``, where that is not ``H``.
-
-    Example:
-      >>> options = dict(kernel_init=Glorot(), recurrent_init=Orthogonal())
-      >>> w_ih, w_hh, b = init_weights(
-      ...     "doc", jax.random.key(0), 3, 5, gates=4, bias_init=Zeros(),
-      ...     dtype=jnp.float32, **options)
-      >>> w_ih.shape, w_hh.shape, b.shape
-      ((3, 20), (5, 20), (20,))
-    """
-    checks.check_key(where, key)
-    checks.check_size(where, "input_size", input_size)
-    checks.check_size(where, "hidden_size", hidden_size)
-    checks.check_floating(where, "dtype", dtype)
-    inits = {"kernel_init": kernel_init, "recurrent_init": recurrent_init}
-    check_functions(where, **inits, bias_init=bias_init)
-    rows = hidden_size if output_size is None else output_size
-    k_ih, k_hh, k_b = jax.random.split(key, 3)
-    return (
-        init_gates(kernel_init, k_ih, (input_size, hidden_size), gates, dtype),
-        init_gates(recurrent_init, k_hh, (rows, hidden_size), gates, dtype),
-        init_gates(bias_init, k_b, (hidden_size,), gates, dtype),
-    )
-
 
 def zero_carry(
     where: str,
@@ -128,38 +77,6 @@ def zero_carry(
     whole = (*batch_shape, *((hidden_size,) if shape is None else shape))
     capacity.check_array(where, whole, dtype)
     return jnp.zeros(whole, dtype)
-
-
-def check_fit(
-    where: str,
-    params: Any,
-    carry: dict[str, Array],
-    x: Array,
-    *,
-    gates: int,
-    hidden_size: int | None = None,
-    vectors: Mapping[str, int] | None = None,
-) -> None:
-    """Refuses params, carry and input whose shapes do not belong to one cell.
-
-    Args:
-      where: Name of the step, to open the message with.
-      params: Anything with ``w_ih``, ``w_hh`` and ``b``.
-      carry: The arrays of the carry by name, each as wide as ``w_hh`` is tall.
-      x: ``[..., I]``.
-      gates: ``G``, the number of gates fused on the last axis.
-      hidden_size: ``H``, where it is not the height of ``w_hh``.
-      vectors: Further fields of params, each with the gates that it is fused of.
-    """
-    input_size, output_size = params.w_ih.shape[0], params.w_hh.shape[0]
-    fused = gates * (hidden_size or output_size)
-    fields = {"w_ih": (input_size, fused), "w_hh": (output_size, fused), "b": (fused,)}
-    shapes = dict.fromkeys(carry, (output_size,))
-    sizes = {"input_size": input_size, "carry_shapes": shapes}
-    check_shapes(where, params, carry, x, fields, **sizes)
-    for name, n in (vectors or {}).items():
-        shape, value = (n * (hidden_size or output_size),), getattr(params, name)
-        checks.check_shape(where, f"params.{name}", value, shape)
 
 
 def check_shapes(

@@ -17,6 +17,7 @@ from recur.types import Array, PyTree
 
 Params = TypeVar("Params", bound=tuple)
 Carry = TypeVar("Carry")
+Names = tuple["str | Names", ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +28,15 @@ class GatedCell(Specification, Generic[Params, Carry]):
     its fields, such as ``"I 4H"``, with the input size ``I`` and the hidden size ``H``;
     and ``carry_type``, a named tuple of values ``[..., H]``, unless its carry is one
     such value by itself. It overrides :meth:`equations`, and that is all. Values of
-    other axes are told by :meth:`carry_axes`.
+    other axes are told by :meth:`carry_axes`, params of other axes by
+    :meth:`param_axes`, and those that some options do without by :meth:`has`.
 
-    ``I ...`` are drawn by ``kernel_init`` and ``H ...`` by ``recurrent_init``, gate by
-    gate; single axes by ``bias_init``, but for those that ``constants`` fills and
-    what :meth:`initial` draws otherwise. Further letters are what ``sizes`` adds.
+    ``I ...`` are drawn by ``kernel_init``, other matrices by ``recurrent_init``, gate
+    by gate; single axes by ``bias_init``, but for those that ``constants`` fills and
+    what :meth:`initial` draws otherwise. Further letters are what ``sizes`` adds. The
+    key is split as ``key_tree`` nests the names of params and ``"shift"``, by default
+    among all at once. ``functions`` is how the names of a cell's functions begin, if it
+    has some, such as ``"lstm_"``: what is refused is refused in their name.
 
     Args:
       hidden_size: ``H``.
@@ -56,10 +61,20 @@ class GatedCell(Specification, Generic[Params, Carry]):
     shapes: ClassVar[Mapping[str, str]]
     carry_type: ClassVar[Any] = None
     constants: ClassVar[Mapping[str, float]] = {}
+    key_tree: ClassVar[Names] = ()
+    functions: ClassVar[str] = ""
 
     def equations(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, Array]:
         """Gives the new carry and ``y``; the carry comes in float32 or wider."""
         raise NotImplementedError
+
+    def param_axes(self) -> Mapping[str, str]:
+        """Gives the axes of each of the params, by default ``shapes``."""
+        return self.shapes
+
+    def has(self, name: str) -> bool:
+        """Whether there is this one of the params; else it is ``None``."""
+        return True
 
     def shift(self, key: Array) -> Any:
         """Makes what is added to the bias that is drawn as ``b``."""
@@ -84,21 +99,21 @@ class GatedCell(Specification, Generic[Params, Carry]):
 
     def init(self, key: Array, input_size: int) -> Params:
         """Draws the params for inputs ``[..., I]``."""
-        where = f"{type(self).__name__}.init"
+        where = self._where("init")
         checks.check_key(where, key)
         checks.check_size(where, "input_size", input_size)
-        *keys, k_shift = jax.random.split(key, len(self.shapes) + 1)
-        names = zip(self.shapes, keys, strict=True)
-        drawn = {name: self._draw(name, k, input_size) for name, k in names}
-        if "b" in drawn:
-            drawn["b"] += self.shift(k_shift)
+        axes = self.param_axes()
+        keys = _split(key, self.key_tree or (*axes, "shift"))
+        drawn = {name: self._draw(name, keys, input_size) for name in axes}
+        if "b" in drawn and "shift" in keys:
+            drawn["b"] += self.shift(keys["shift"])
         return self.params_type(**drawn)
 
     def init_carry(
         self, batch_shape: tuple[int, ...] = (), *, params: Params | None = None
     ) -> Carry:
         """Makes the zero carry, with leading axes such as ``(32,)``."""
-        where = f"{type(self).__name__}.init_carry"
+        where = self._where("init_carry")
         input_size = self._input_size(where, params)
         zeros = (where, self.hidden_size, batch_shape, self.dtype)
 
@@ -110,32 +125,46 @@ class GatedCell(Specification, Generic[Params, Carry]):
     def step(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, Array]:
         """Advances by one step; the new carry is in the dtypes of the old."""
         self._check(params, carry, x)
-        dtype = wide(*(a.dtype for a in jax.tree.leaves((params, carry))))
+        dtypes = [a.dtype for a in jax.tree.leaves((params, carry))]
+        dtype = wide(*dtypes, self.compute_dtype or self.dtype)
         start = jax.tree.map(lambda a: a.astype(dtype), carry)
         new, y = self.equations(params, start, x)
         return _in_dtypes_of(carry, new, y)
 
-    def _draw(self, name: str, key: Array, input_size: int) -> Array:
-        whole = self._shape(self.shapes[name], input_size)
+    def _draw(
+        self, name: str, keys: Mapping[str, Array], input_size: int
+    ) -> Array | None:
+        if not self.has(name):
+            return None
+        axes = self.param_axes()[name]
+        whole = self._shape(axes, input_size)
         if name in self.constants:
             return jnp.full(whole, self.constants[name], self.dtype)
-        drawn = self.initial(name, key, whole)
+        drawn = self.initial(name, keys[name], whole)
         if drawn is not None:
             return drawn
-        *rows, (gates, _) = _axes(self.shapes[name])
+        *rows, (gates, _) = _axes(axes)
         shape = (*whole[:-1], whole[-1] // gates)
-        by_rows = {"I": self.kernel_init, "H": self.recurrent_init}
-        initializer = by_rows[rows[0][1]] if rows else self.bias_init
-        return init_gates(initializer, key, shape, gates, self.dtype)
+        initializer = self.bias_init
+        if rows:
+            initializer = self.kernel_init if rows[0][1] == "I" else self.recurrent_init
+        return init_gates(initializer, keys[name], shape, gates, self.dtype)
+
+    def _where(self, method: str) -> str:
+        return f"{self.functions or f'{type(self).__name__}.'}{method}"
 
     def _check(self, params: Params, carry: Carry, x: Array) -> None:
-        name, kind = type(self).__name__, self.carry_type
-        where, made = f"{name}.step", f"{name}(...).init"
+        where, kind = self._where("step"), self.carry_type
+        made = self._where("init") if self.functions else f"{where[:-5]}(...).init"
         checks.check_type(where, "params", params, self.params_type, made)
         if kind is not None:
             checks.check_type(where, "carry", carry, kind, f"{made}_carry")
         input_size = self._input_size(where, params)
-        shapes = {n: self._shape(axes, input_size) for n, axes in self.shapes.items()}
+        shapes = {
+            name: self._shape(axes, input_size)
+            for name, axes in self.param_axes().items()
+            if not (getattr(params, name) is None and self._may_be_none(name))
+        }
         values: dict[str, Array] = {}
         of_carry: dict[str, tuple[int, ...]] = {}
         axes, leaves = self.carry_axes(), jax.tree.leaves_with_path(carry)
@@ -147,6 +176,10 @@ class GatedCell(Specification, Generic[Params, Carry]):
         sizes: Any = {"input_size": input_size, "carry_shapes": of_carry}
         check_shapes(where, params, values, x, shapes, **sizes)
 
+    def _may_be_none(self, name: str) -> bool:
+        defaults: Mapping[str, Any] = getattr(self.params_type, "_field_defaults", {})
+        return not self.has(name) or name in defaults
+
     def _input_size(self, where: str, params: Params | None) -> int | None:
         """Reads it off the params; needed for a carry that holds inputs."""
         if params is None:
@@ -156,8 +189,9 @@ class GatedCell(Specification, Generic[Params, Carry]):
                     "carry holds inputs. Write init_carry(batch_shape, params=params)."
                 )
             return None
-        name = next(n for n, axes in self.shapes.items() if _axes(axes)[0][1] == "I")
-        (times, _), *_ = _axes(self.shapes[name])
+        found = self.param_axes()
+        name = next(n for n, axes in found.items() if _axes(axes)[0][1] == "I")
+        (times, _), *_ = _axes(found[name])
         return getattr(params, name).shape[0] // times
 
     def _shape(self, text: str, input_size: int | None) -> tuple[int, ...]:
@@ -169,6 +203,14 @@ def _axes(text: str) -> list[tuple[int, str]]:
     """Reads ``"I 4H"`` as ``[(1, "I"), (4, "H")]``."""
     found = re.findall(r"(\d*)([A-Z])", text)
     return [(int(n or 1), axis) for n, axis in found]
+
+
+def _split(key: Array, names: Names) -> dict[str, Array]:
+    """Splits a key among names, and each part of it among those nested further."""
+    found: dict[str, Array] = {}
+    for name, k in zip(names, jax.random.split(key, len(names)), strict=True):
+        found |= {name: k} if isinstance(name, str) else _split(k, name)
+    return found
 
 
 def _in_dtypes_of(carry: Any, new: Any, y: Array) -> tuple[Any, Array]:

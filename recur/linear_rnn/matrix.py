@@ -9,7 +9,7 @@ from recur import _checks as checks
 from recur._roll.chunked.resolve import register_rule
 from recur._roll.linear.rank_one import RankOne, take_step
 from recur.cells.gated import GatedCell, Params
-from recur.types import Array, PyTree
+from recur.types import Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,11 +123,6 @@ def check_gate(where: str, gate: Any) -> None:
         )
 
 
-def _rule(cell: MatrixCell, params: PyTree, carry: PyTree) -> MatrixCell | None:
-    own = type(cell).equations is MatrixCell.equations
-    return cell if own else None
-
-
-register_rule(MatrixCell, _rule)
+register_rule(MatrixCell, lambda cell, params, carry: cell)
 
 __all__ = ["MatrixCell", "check_gate", "merge_heads"]

@@ -224,7 +224,7 @@ def test_cells_of_this_module():
         OnnxGRU(5, activations=(jnp.tanh,))
     with pytest.raises(ValueError, match=r"are 1 values .*; expected a tuple of 3"):
         OnnxLSTM(5, activations=jnp.tanh)
-    with pytest.raises(TypeError, match="OnnxLSTM: params is a GRUParams"):
+    with pytest.raises(TypeError, match=r"OnnxLSTM\.step: params is a GRUParams"):
         OnnxLSTM(5).step(params, recur.LSTM(5).init_carry(), jnp.ones(3))
     with pytest.raises(ValueError, match="beta of Tanh is float 1"):
         OnnxActivation("Tanh", beta=1.0)

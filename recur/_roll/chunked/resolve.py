@@ -89,10 +89,16 @@ def _own(step: Any, params: PyTree, carry: PyTree) -> Any:
         return None if rule is None else rule(params, carry)
     cell = step.__self__ if isinstance(step, MethodType) else None
     owner = next((c for c in type(cell).__mro__ if c in _RULES), None)
-    # A subclass that overrides `step` must not inherit the parent's rule.
     if owner is None or step.__func__ is not owner.step:
         return None
+    # A subclass that steps otherwise must not inherit the parent's rule.
+    if any(_differ(type(cell), owner, name) for name in ("equations", "product")):
+        return None
     return _RULES[owner](cell, params, carry)
+
+
+def _differ(cell: type, owner: type, name: str) -> bool:
+    return getattr(cell, name, None) is not getattr(owner, name, None)
 
 
 def _pays(found: StepPartition) -> bool:

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 
 from recur._checks import describe
 from recur.cells.elman import ElmanParams
-from recur.cells.gru import GRUParams, gru_flip_update
+from recur.cells.functions.gru import gru_flip_update
+from recur.cells.gru import GRUParams
 from recur.cells.lstm import LSTMParams
 from recur.interop._shared.gates import Params, cut, fuse, reorder
 from recur.interop._shared.weights import Weight, as_weight, check_rank, take_weights

@@ -1,22 +1,21 @@
 """The LSTM and the GRU with the activation functions that ONNX lets one choose."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
 from recur import _checks as checks
-from recur._ops.matmul import add_bias, matmul, scale
-from recur.cells.base import Specification, check_fit
-from recur.cells.gru import GRUParams, gru_init, gru_init_carry
-from recur.cells.lstm import LSTMCarry, LSTMParams, lstm_init, lstm_init_carry
+from recur._ops.matmul import add_bias, scale
+from recur.cells.gru import GRU, GRUParams
+from recur.cells.lstm import LSTM, LSTMCarry, LSTMParams
 from recur.types import Activation, Array
 
 
 @dataclass(frozen=True, kw_only=True)
-class OnnxLSTM(Specification):
+class OnnxLSTM(LSTM):
     r"""An LSTM whose three activation functions are free, as in ONNX.
 
     .. math::
@@ -50,66 +49,38 @@ class OnnxLSTM(Specification):
       `ONNX LSTM <https://onnx.ai/onnx/operators/onnx__LSTM.html>`_.
     """
 
+    functions: ClassVar[str] = ""
+
     activations: tuple[Activation, ...] = (jax.nn.sigmoid, jnp.tanh, jnp.tanh)
-    peephole: bool = False
-    coupled: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_activations("OnnxLSTM", self.activations, 3)
         object.__setattr__(self, "activations", tuple(self.activations))
 
-    def init(self, key: Array, input_size: int) -> LSTMParams:
-        """Draws the params; see :func:`recur.lstm_init`."""
-        options = {"peephole": self.peephole, "coupled": self.coupled}
-        return lstm_init(key, input_size, **options, **self.init_options())
-
-    def init_carry(
-        self, batch_shape: tuple[int, ...] = (), *, params: LSTMParams | None = None
-    ) -> LSTMCarry:
-        """Makes the zero carry."""
-        return lstm_init_carry(self.hidden_size, batch_shape, dtype=self.dtype)
-
-    def step(
+    def equations(
         self, params: LSTMParams, carry: LSTMCarry, x: Array
     ) -> tuple[LSTMCarry, Array]:
-        """Advances by one time step."""
-        self._check(params, carry, x)
+        """Those above."""
         gate, candidate, output = self.activations
-        from_x = matmul(x, params.w_ih, self.compute_dtype)
-        from_h = matmul(carry.h, params.w_hh, self.compute_dtype)
+        from_x, from_h = (
+            self.product(x, params.w_ih),
+            self.product(carry.h, params.w_hh),
+        )
         i, f, g, o = self._split(add_bias(from_x + from_h, params.b), "ifgo")
         w_ci, w_cf, w_co = self._split(params.w_ch, "ifo")
-        c_tm1 = carry.c.astype(g.dtype)
-        i = checkpoint_name(gate(_look(i, w_ci, c_tm1)), "input_gate")
-        f = 1 - i if self.coupled else gate(_look(f, w_cf, c_tm1))
+        i = checkpoint_name(gate(_look(i, w_ci, carry.c)), "input_gate")
+        f = 1 - i if self.coupled else gate(_look(f, w_cf, carry.c))
         f = checkpoint_name(f, "forget_gate")
         g = checkpoint_name(candidate(g), "candidate")
-        c = checkpoint_name(f * c_tm1 + i * g, "cell")
+        c = checkpoint_name(f * carry.c + i * g, "cell")
         o = checkpoint_name(gate(_look(o, w_co, c)), "output_gate")
-        h = (o * output(c)).astype(carry.h.dtype)
-        return LSTMCarry(h=h, c=c.astype(carry.c.dtype)), h
-
-    def _split(self, fused: Array | None, gates: str) -> list[Any]:
-        if fused is None:
-            return [None] * len(gates)
-        held = gates.replace("f", "") if self.coupled else gates
-        parts = dict(zip(held, jnp.split(fused, len(held), axis=-1), strict=True))
-        return [parts.get(gate) for gate in gates]
-
-    def _check(self, params: LSTMParams, carry: LSTMCarry, x: Array) -> None:
-        checks.check_type("OnnxLSTM", "params", params, LSTMParams, "OnnxLSTM.init")
-        checks.check_type("OnnxLSTM", "carry", carry, LSTMCarry, "OnnxLSTM.init_carry")
-        gates, state = (
-            3 if self.coupled else 4,
-            {"carry.h": carry.h, "carry.c": carry.c},
-        )
-        looks = {"w_ch": gates - 1} if self.peephole else {}
-        check_fit("OnnxLSTM", params, state, x, gates=gates, vectors=looks)
+        h = o * output(c)
+        return LSTMCarry(h, c), h
 
 
 @dataclass(frozen=True, kw_only=True)
-class OnnxGRU(Specification):
+class OnnxGRU(GRU):
     r"""A GRU whose two activation functions are free, as in ONNX.
 
     .. math::
@@ -143,47 +114,35 @@ class OnnxGRU(Specification):
       `ONNX GRU <https://onnx.ai/onnx/operators/onnx__GRU.html>`_.
     """
 
+    functions: ClassVar[str] = ""
+
     activations: tuple[Activation, ...] = (jax.nn.sigmoid, jnp.tanh)
-    reset_after: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_activations("OnnxGRU", self.activations, 2)
         object.__setattr__(self, "activations", tuple(self.activations))
 
-    def init(self, key: Array, input_size: int) -> GRUParams:
-        """Draws the params; see :func:`recur.gru_init`."""
-        form = {"reset_after": self.reset_after}
-        return gru_init(key, input_size, **form, **self.init_options())
-
-    def init_carry(
-        self, batch_shape: tuple[int, ...] = (), *, params: GRUParams | None = None
-    ) -> Array:
-        """Makes the zero carry."""
-        return gru_init_carry(self.hidden_size, batch_shape, dtype=self.dtype)
-
-    def step(self, params: GRUParams, carry: Array, x: Array) -> tuple[Array, Array]:
-        """Advances by one time step."""
-        checks.check_type("OnnxGRU", "params", params, GRUParams, "OnnxGRU.init")
-        looks = {"b_hn": 1} if self.reset_after else {}
-        check_fit("OnnxGRU", params, {"carry": carry}, x, gates=3, vectors=looks)
+    def equations(
+        self, params: GRUParams, carry: Array, x: Array
+    ) -> tuple[Array, Array]:
+        """Those above."""
         gate, candidate = self.activations
-        h_tm1, split = carry, 2 * carry.shape[-1]
+        split = 2 * self.hidden_size
         w_hrz, w_hn = params.w_hh[:, :split], params.w_hh[:, split:]
-        x_rzn = add_bias(matmul(x, params.w_ih, self.compute_dtype), params.b)
-        h_rz = matmul(h_tm1, w_hrz, self.compute_dtype)
-        rz = gate(x_rzn[..., :split] + h_rz)
+        x_rzn = add_bias(self.product(x, params.w_ih), params.b)
+        rz = gate(x_rzn[..., :split] + self.product(carry, w_hrz))
         r, z = jnp.split(rz, 2, axis=-1)
         r, z = checkpoint_name(r, "reset_gate"), checkpoint_name(z, "update_gate")
-        h_n = self._recurrent(params.b_hn, h_tm1, w_hn, r)
+        h_n = self._recurrent(params.b_hn, carry, w_hn, r)
         n = checkpoint_name(candidate(x_rzn[..., split:] + h_n), "candidate")
-        h = ((1 - z) * n + z * h_tm1.astype(n.dtype)).astype(carry.dtype)
+        h = (1 - z) * n + z * carry
         return h, h
 
-    def _recurrent(self, b_hn: Any, h_tm1: Array, w_hn: Array, r: Array) -> Array:
+    def _recurrent(self, b_hn: Any, h: Array, w_hn: Array, r: Array) -> Array:
         if self.reset_after:
-            return r * add_bias(matmul(h_tm1, w_hn, self.compute_dtype), b_hn)
-        return matmul(r * h_tm1.astype(r.dtype), w_hn, self.compute_dtype)
+            return r * add_bias(self.product(h, w_hn), b_hn)
+        return self.product(r * h, w_hn)
 
 
 def _look(a: Array, w: Array | None, c: Array) -> Array:

@@ -1,0 +1,1 @@
+"""Cells as functions of their params."""
