@@ -11,8 +11,9 @@ from recur._arguments import check_functions
 from recur._ops.matmul import add_bias
 from recur._portable import portable
 from recur._roll.chunked.resolve import register_rule
-from recur.cells.gated import GatedCell, Names
+from recur.cells.gated import GatedCell
 from recur.cells.rules.elman import ElmanRule, elman_rule
+from recur.cells.table import Names
 from recur.types import Activation, Array
 
 

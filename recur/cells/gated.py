@@ -1,6 +1,5 @@
 """A cell told by its params, its carry and its equations."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
@@ -12,12 +11,12 @@ from recur import _checks as checks
 from recur._ops.matmul import matmul
 from recur._ops.wide import wide
 from recur.cells.base import Specification, check_shapes, zero_carry
+from recur.cells.table import Names, read_axes, read_shape, split_key
 from recur.initializers import init_gates
 from recur.types import Array, PyTree
 
 Params = TypeVar("Params", bound=tuple)
 Carry = TypeVar("Carry")
-Names = tuple["str | Names", ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +102,7 @@ class GatedCell(Specification, Generic[Params, Carry]):
         checks.check_key(where, key)
         checks.check_size(where, "input_size", input_size)
         axes = self.param_axes()
-        keys = _split(key, self.key_tree or (*axes, "shift"))
+        keys = split_key(key, self.key_tree or (*axes, "shift"))
         drawn = {name: self._draw(name, keys, input_size) for name in axes}
         if "b" in drawn and "shift" in keys:
             drawn["b"] += self.shift(keys["shift"])
@@ -143,7 +142,7 @@ class GatedCell(Specification, Generic[Params, Carry]):
         drawn = self.initial(name, keys[name], whole)
         if drawn is not None:
             return drawn
-        *rows, (gates, _) = _axes(axes)
+        *rows, (gates, _) = read_axes(axes)
         shape = (*whole[:-1], whole[-1] // gates)
         initializer = self.bias_init
         if rows:
@@ -165,16 +164,14 @@ class GatedCell(Specification, Generic[Params, Carry]):
             for name, axes in self.param_axes().items()
             if not (getattr(params, name) is None and self._may_be_none(name))
         }
-        values: dict[str, Array] = {}
-        of_carry: dict[str, tuple[int, ...]] = {}
         axes, leaves = self.carry_axes(), jax.tree.leaves_with_path(carry)
         if jax.tree.structure(axes) != jax.tree.structure(carry):
             leaves: Any = [((), carry)]  # Which is no array.
-        for (path, value), text in zip(leaves, jax.tree.leaves(axes), strict=False):
-            called = f"carry{jax.tree_util.keystr(path)}"
-            values[called], of_carry[called] = value, self._shape(text, input_size)
-        sizes: Any = {"input_size": input_size, "carry_shapes": of_carry}
-        check_shapes(where, params, values, x, shapes, **sizes)
+        named = {f"carry{jax.tree_util.keystr(path)}": a for path, a in leaves}
+        texts = dict(zip(named, jax.tree.leaves(axes), strict=False))
+        expected = {n: self._shape(text, input_size) for n, text in texts.items()}
+        sizes: Any = {"input_size": input_size, "carry_shapes": expected}
+        check_shapes(where, params, named, x, shapes, **sizes)
 
     def _may_be_none(self, name: str) -> bool:
         defaults: Mapping[str, Any] = getattr(self.params_type, "_field_defaults", {})
@@ -190,27 +187,12 @@ class GatedCell(Specification, Generic[Params, Carry]):
                 )
             return None
         found = self.param_axes()
-        name = next(n for n, axes in found.items() if _axes(axes)[0][1] == "I")
-        (times, _), *_ = _axes(found[name])
+        name = next(n for n, axes in found.items() if read_axes(axes)[0][1] == "I")
+        (times, _), *_ = read_axes(found[name])
         return getattr(params, name).shape[0] // times
 
     def _shape(self, text: str, input_size: int | None) -> tuple[int, ...]:
-        size = {"I": input_size or 0, **self.sizes()}
-        return tuple(n * size[axis] for n, axis in _axes(text))
-
-
-def _axes(text: str) -> list[tuple[int, str]]:
-    """Reads ``"I 4H"`` as ``[(1, "I"), (4, "H")]``."""
-    found = re.findall(r"(\d*)([A-Z])", text)
-    return [(int(n or 1), axis) for n, axis in found]
-
-
-def _split(key: Array, names: Names) -> dict[str, Array]:
-    """Splits a key among names, and each part of it among those nested further."""
-    found: dict[str, Array] = {}
-    for name, k in zip(names, jax.random.split(key, len(names)), strict=True):
-        found |= {name: k} if isinstance(name, str) else _split(k, name)
-    return found
+        return read_shape(text, {"I": input_size or 0, **self.sizes()})
 
 
 def _in_dtypes_of(carry: Any, new: Any, y: Array) -> tuple[Any, Array]:

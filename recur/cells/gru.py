@@ -14,8 +14,9 @@ from recur._ops.matmul import add_bias
 from recur._portable import portable
 from recur._roll.chunked.resolve import register_rule
 from recur._roll.chunked.rule import StepRule
-from recur.cells.gated import GatedCell, Names
+from recur.cells.gated import GatedCell
 from recur.cells.rules.gru import gru_rule
+from recur.cells.table import Names
 from recur.initializers import Chrono, check_retention, retention_bias
 from recur.types import Array
 

@@ -13,8 +13,9 @@ from recur._arguments import check_bools
 from recur._ops.matmul import add_bias, scale
 from recur._portable import portable
 from recur._roll.chunked.resolve import register_rule
-from recur.cells.gated import GatedCell, Names
+from recur.cells.gated import GatedCell
 from recur.cells.rules.lstm import LSTMRule, lstm_rule
+from recur.cells.table import Names
 from recur.initializers import Chrono, check_retention, retention_bias
 from recur.types import Array
 

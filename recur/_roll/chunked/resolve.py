@@ -13,19 +13,12 @@ from recur._jaxpr.partition import Product, StepPartition, partition_step
 from recur._roll.chunked.emitted import EmittedRule
 from recur._roll.chunked.rule import StepRule
 from recur._roll.chunked.traced_rule import TracedRule
+from recur._roll.chunked.tuning import TRACED_DEPTH, TRACED_ROWS
 from recur._roll.linear.costs import gains
 from recur._roll.linear.matrix import MatrixRule
 from recur._roll.roller import Roll
 from recur._roll.steps import EmitCarry
 from recur.types import PyTree
-
-ROWS = 2**6
-"""The most rows for which taking a foreign step apart was quicker than the plain scan,
-which loses most of its time in writing gradients of weights at every step."""
-
-DEPTH = 2
-"""Entries that a product sums over, for each row, from which it was."""
-
 
 _RULES: dict[Any, Callable[..., StepRule | MatrixRule | None]] = {}
 
@@ -102,7 +95,9 @@ def _differ(cell: type, owner: type, name: str) -> bool:
 
 
 def _pays(found: StepPartition) -> bool:
-    return all(_rows(p) <= min(ROWS, _depth(p) // DEPTH) for p in found.products)
+    return all(
+        _rows(p) <= min(TRACED_ROWS, _depth(p) // TRACED_DEPTH) for p in found.products
+    )
 
 
 def _depth(product: Product) -> int:

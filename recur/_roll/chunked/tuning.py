@@ -90,6 +90,19 @@ then."""
 TUNINGS = {"cpu": CPU, "default": OTHER}
 """By the platform for which a program is lowered."""
 
+TRACED_ROWS = 2**6
+"""The most rows for which taking a foreign step apart was quicker than the plain scan,
+which loses most of its time in writing gradients of weights at every step. The same on
+all platforms, as are the next two: where one way is taken on one platform and another
+on another, a gradient taken outside of ``jax.jit`` keeps what both need."""
+
+TRACED_DEPTH = 2
+"""Entries that a product sums over, for each row, from which it was."""
+
+SPREAD = 2
+"""Entries of coefficients of a linear step for each of a product, from which the loop
+of the plain scan computes values in less time."""
+
 SHORT = 16
 """Steps up to which all platforms are tuned as a CPU is. A choice is traced twice, and
 so few steps launch few kernels anyway."""

@@ -8,10 +8,7 @@ from jax.extend.core import JaxprEqn
 
 from recur._jaxpr.interpret import Atom, dtype_of, shape_of
 from recur._jaxpr.linear_step import LinearStep
-
-SPREAD = 2
-"""Entries of coefficients for each of a product, from which the loop of the plain scan
-computes values in less time."""
+from recur._roll.chunked.tuning import SPREAD
 
 PRODUCTS = frozenset({"conv_general_dilated", "dot_general"})
 
