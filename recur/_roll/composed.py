@@ -136,7 +136,7 @@ def depth(owner: Any, name: str) -> int:
     """How far up the classes of an object a method is written.
 
     Example:
-      >>> depth(LSTM(4), "step"), depth(Dropout(LSTM(4), 0.5), "step") > 0
-      (0, True)
+      >>> depth(LSTM(4), "equations"), depth(LSTM(4), "step")
+      (0, 1)
     """
     return next(n for n, c in enumerate(type(owner).__mro__) if name in vars(c))
