@@ -105,7 +105,9 @@ class Writing(Task[W]):
         both, one = Bidirectional(s.make_cell()), s.make_cell()
         encoder = Stack((Dropout(both, s.dropout),) * s.layers)
         inner = Stack((one,) * s.layers)
-        seeing = Attention(inner, Multiplicative(), s.hidden, encoder.output_size)
+        # Not scaled, one word soon has all the weight, and no other is tried.
+        score = Multiplicative(scaled=True)
+        seeing = Attention(inner, score, s.hidden, encoder.output_size)
         dropping = Dropout(seeing, s.dropout)
         return EncoderDecoder(encoder, Readout(dropping, len(self.target_words)))
 
