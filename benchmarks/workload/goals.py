@@ -51,7 +51,8 @@ def _forecast(
 TEXT = ("--hidden", "512", "--dropout", "0.3", "--steps", "4000",
         "--learning-rate", "5e-3")  # fmt: skip
 PIXELS = "--by", "pixels", "--hidden", "64", "--steps", "1000"
-SCATTERED = "--places", "scattered", "--delay", "236", "--layers", "2"
+SCATTERED = ("--places", "scattered", "--delay", "236", "--layers", "2",
+             "--steps", "3000", "--learning-rate", "5e-3")  # fmt: skip
 MUSIC = "RNN 8.91, GRU 8.43 to 8.54, LSTM 8.45 to 8.67 (Chung 2014; Bai 2018)"
 TUTORIAL = "GRU and attention 28.3, LSTM 13.8 (the PyTorch seq2seq tutorials)"
 GOALS = (

@@ -125,9 +125,8 @@ class GRU(GatedCell[GRUParams, Array]):
         w_hrz, w_hn = params.w_hh[:, :gates], params.w_hh[:, gates:]
         h_r, h_z = jnp.split(self.product(h, w_hrz), 2, axis=-1)
         r, z = _gates(x_r + h_r, x_z + h_z)
-        return z, checkpoint_name(
-            jnp.tanh(x_n + self.product(r * h, w_hn)), "candidate"
-        )
+        h_n = self.product(r * h, w_hn)
+        return z, checkpoint_name(jnp.tanh(x_n + h_n), "candidate")
 
     def _check(self, params: GRUParams, carry: Array, x: Array) -> None:
         b_hn = getattr(params, "b_hn", None)

@@ -33,7 +33,7 @@ class CopySettings(Settings):
 
     hidden: int = option(128, "units a layer")
     batch: int = option(64, "sequences side by side")
-    learning_rate: float = option(5e-3, "at its peak", least=1e-9, most=1e3)
+    learning_rate: float = option(2e-2, "at its peak", least=1e-9, most=1e3)
     delay: int = option(100, "steps from the last symbol to the first to say")
     places: str = option("start", "of the symbols", choices=("start", "scattered"))
 
@@ -61,9 +61,9 @@ class Copy(Generated[CopySettings]):
     name = "copy"
     card = Card(
         "ten symbols and a pause", "the ten symbols", "many-to-many",
-        "drawn as it is needed", "5",
+        "drawn as it is needed", "10",
     )  # fmt: skip
-    defaults = CopySettings(steps=3000)
+    defaults = CopySettings(steps=8000)
     measure = loss_unit = "nats a step"
     higher_is_better = False
     sizes: ClassVar[tuple[int, int]] = (SYMBOLS + 2, SYMBOLS + 1)
