@@ -61,7 +61,7 @@ class Copy(Generated[CopySettings]):
     name = "copy"
     card = Card(
         "ten symbols and a pause", "the ten symbols", "many-to-many",
-        "drawn as it is needed", "10",
+        "drawn as it is needed", "15",
     )  # fmt: skip
     defaults = CopySettings(steps=8000)
     measure = loss_unit = "nats a step"
