@@ -99,7 +99,9 @@ class Multiplicative:
         e(q, k) = k W q^\top
 
     Args:
-      scaled: Whether it is divided by the square root of the query's size.
+      scaled: Whether it is divided by the square root of the query's size. Without, one
+        key soon has all the weight, and a network that is trained learns later where
+        to look; see ``benchmarks/NOTES.md``.
       kernel_init: Draws ``W``.
       dtype: Dtype of the weights.
 
