@@ -154,7 +154,7 @@ class GatedCell(Specification, Generic[Params, Carry]):
 
     def _check(self, params: Params, carry: Carry, x: Array) -> None:
         where, kind = self._where("step"), self.carry_type
-        made = self._where("init") if self.functions else f"{where[:-5]}(...).init"
+        made = f"{self.functions or f'{type(self).__name__}(...).'}init"
         checks.check_type(where, "params", params, self.params_type, made)
         if kind is not None:
             checks.check_type(where, "carry", carry, kind, f"{made}_carry")

@@ -201,8 +201,18 @@ class LSTM(GatedCell[LSTMParams, LSTMCarry]):
 register_rule(LSTM, LSTM.rule)
 
 
+def add_peephole(a: Array, w: Array | None, c: Array) -> Array:
+    """Adds what a gate sees of the cell, if it looks at it.
+
+    Example:
+      >>> add_peephole(jnp.ones(2), jnp.ones(2), jnp.arange(2.0))
+      Array([1., 2.], dtype=float32)
+    """
+    return a if w is None else a + scale(c, w)
+
+
 def _gate(a: Array, w: Array | None, c: Array) -> Array:
-    return jax.nn.sigmoid(a if w is None else a + scale(c, w))
+    return jax.nn.sigmoid(add_peephole(a, w, c))
 
 
 __all__ = ["LSTM", "LSTMCarry", "LSTMParams"]

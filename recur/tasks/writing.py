@@ -215,9 +215,8 @@ class Writing(Task[W]):
             if beams == 1:  # A search would look further than the first end.
                 key = jax.random.key(0)  # Of which nothing is drawn.
                 return sample(*given, key=key, temperature=0.0, **told).tokens
-            return beam_search(*given, beams=beams, length_penalty=1.0, **told).tokens[
-                0
-            ]
+            found = beam_search(*given, beams=beams, length_penalty=1.0, **told)
+            return found.tokens[0]
 
         return search
 

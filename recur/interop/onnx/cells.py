@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
 from recur import _checks as checks
-from recur._ops.matmul import add_bias, scale
+from recur._ops.matmul import add_bias
 from recur.cells.gru import GRU, GRUParams
-from recur.cells.lstm import LSTM, LSTMCarry, LSTMParams
+from recur.cells.lstm import LSTM, LSTMCarry, LSTMParams, add_peephole
 from recur.types import Activation, Array
 
 
@@ -63,18 +63,15 @@ class OnnxLSTM(LSTM):
     ) -> tuple[LSTMCarry, Array]:
         """Those above."""
         gate, candidate, output = self.activations
-        from_x, from_h = (
-            self.product(x, params.w_ih),
-            self.product(carry.h, params.w_hh),
-        )
-        i, f, g, o = self._split(add_bias(from_x + from_h, params.b), "ifgo")
+        a = self.product(x, params.w_ih) + self.product(carry.h, params.w_hh)
+        i, f, g, o = self._split(add_bias(a, params.b), "ifgo")
         w_ci, w_cf, w_co = self._split(params.w_ch, "ifo")
-        i = checkpoint_name(gate(_look(i, w_ci, carry.c)), "input_gate")
-        f = 1 - i if self.coupled else gate(_look(f, w_cf, carry.c))
+        i = checkpoint_name(gate(add_peephole(i, w_ci, carry.c)), "input_gate")
+        f = 1 - i if self.coupled else gate(add_peephole(f, w_cf, carry.c))
         f = checkpoint_name(f, "forget_gate")
         g = checkpoint_name(candidate(g), "candidate")
         c = checkpoint_name(f * carry.c + i * g, "cell")
-        o = checkpoint_name(gate(_look(o, w_co, c)), "output_gate")
+        o = checkpoint_name(gate(add_peephole(o, w_co, c)), "output_gate")
         h = o * output(c)
         return LSTMCarry(h, c), h
 
@@ -143,10 +140,6 @@ class OnnxGRU(GRU):
         if self.reset_after:
             return r * add_bias(self.product(h, w_hn), b_hn)
         return self.product(r * h, w_hn)
-
-
-def _look(a: Array, w: Array | None, c: Array) -> Array:
-    return a if w is None else a + scale(c, w)
 
 
 def _check_activations(where: str, activations: Any, count: int) -> None:
