@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from types import MethodType
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +36,7 @@ class Composed(ABC):
     by_segment = False
     """Whether outputs of all steps must not exist at once, but those of a segment."""
 
-    step_is_made_by: tuple[str, ...] = ()
+    step_is_made_by: ClassVar[tuple[str, ...]] = ()
     """Methods behind the step: a subclass with one of its own is not what its parts
     say."""
 

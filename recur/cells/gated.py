@@ -62,6 +62,8 @@ class GatedCell(Specification, Generic[Params, Carry]):
     constants: ClassVar[Mapping[str, float]] = {}
     key_tree: ClassVar[Names] = ()
     functions: ClassVar[str] = ""
+    step_is_made_by: ClassVar[tuple[str, ...]] = ("equations", "product")
+    """Methods behind the step: a subclass with one of its own inherits no rule."""
 
     def equations(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, Array]:
         """Gives the new carry and ``y``; the carry comes in float32 or wider."""

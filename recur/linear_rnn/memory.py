@@ -76,8 +76,6 @@ class MemoryCell(MatrixCell[Params], Composed, Generic[Params, Carry]):
       (5, 4)
     """
 
-    step_is_made_by = ("equations",)
-
     @abstractmethod
     def front(
         self, params: Params, carry: tuple[Any, ...], x: Array

@@ -91,6 +91,31 @@ def test_a_step_that_was_overridden_is_another_step():
     assert_close(twice, 2 * once)
 
 
+def test_equations_that_were_overridden_are_another_step():
+    class Doubled(recur.LSTM):
+        def equations(self, params, carry, x):
+            carry, y = super().equations(params, carry, x)
+            return carry, 2 * y
+
+    class Halved(recur.GRU):
+        def product(self, x, w):
+            return super().product(x, w) / 2
+
+    for cell, name in ((Doubled(H), "lstm"), (Halved(H), "gru")):
+        _, params, carry, xs = prepared(name)
+        _, rolled = recur.unroll(cell, params, carry, xs, implementation="chunked")
+        _, expected = recur.static_unroll(cell, params, carry, xs)
+        assert_close(rolled, expected)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_params_of_other_units_are_refused(name):
+    _, params, _, xs = prepared(name)
+    cell = CELLS[name][0](H + 2, **CELLS[name][1])
+    with pytest.raises(ValueError, match=r"_step: .*; expected"):
+        recur.unroll(cell, params, None, xs)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("as_users_fuse")
 def test_training_keeps_less_than_the_plain_scan(monkeypatch):

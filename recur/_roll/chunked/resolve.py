@@ -85,13 +85,10 @@ def _own(step: Any, params: PyTree, carry: PyTree) -> Any:
     if owner is None or step.__func__ is not owner.step:
         return None
     # A subclass that steps otherwise must not inherit the parent's rule.
-    if any(_differ(type(cell), owner, name) for name in ("equations", "product")):
+    made_by = getattr(owner, "step_is_made_by", ())
+    if any(getattr(type(cell), name) is not getattr(owner, name) for name in made_by):
         return None
     return _RULES[owner](cell, params, carry)
-
-
-def _differ(cell: type, owner: type, name: str) -> bool:
-    return getattr(cell, name, None) is not getattr(owner, name, None)
 
 
 def _pays(found: StepPartition) -> bool:
