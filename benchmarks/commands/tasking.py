@@ -105,4 +105,5 @@ def _run(goal: Goal, choice: str, data: str | None, facts: dict[str, Any]) -> Ou
     # Where the data is does not belong into a record.
     source = told["source"].replace(data, "DATA") if data else told["source"]
     where = str(facts["commit"]), str(facts["processor"])
-    return Outcome(goal.row, choice, figures, seconds, source, *where)
+    curve = [[step, measure] for step, _, measure in told["history"]]
+    return Outcome(goal.row, choice, figures, seconds, source, *where, curve)

@@ -22,6 +22,7 @@ class Outcome(NamedTuple):
     source: str
     commit: str
     processor: str
+    curve: Sequence[Sequence[float]] = []  # Pairs of a step and the validation there.
 
 
 def load_runs(path: Path) -> list[Outcome]:
@@ -55,6 +56,10 @@ for orientation, as splits and training differ. Rows that miss their goal stay i
 Minutes are by the clock, on machines that may have done other work as well.
 
 Made by `python -m benchmarks tasks`, from data that is not part of the project."""
+PARTS = 4
+ON_THE_WAY = """\
+The validation after each part of the steps, in the unit of the application. It is one
+of the runs above; those whose curve was not kept are left out."""
 
 
 def tasks_page(runs: Sequence[Outcome], environment: dict[str, Any]) -> str:
@@ -66,8 +71,26 @@ def tasks_page(runs: Sequence[Outcome], environment: dict[str, Any]) -> str:
     lines = [_line(goal, runs) for goal in GOALS]
     heads = ["task", "figure", "reached", "goal", "", "runs", "minutes", "others"]
     kept = [line for line in lines if line]
-    table = tabulate(kept, heads, tablefmt="github", disable_numparse=True)
-    return "\n\n".join(["# Applications", HOW, machine, table]) + "\n"
+    page = ["# Applications", HOW, machine, _table(kept, heads)]
+    curves = [_curve(run) for run in runs if run.curve]
+    if curves:
+        parts = [f"{part / PARTS:.0%}" for part in range(1, PARTS + 1)]
+        page += ["## On the way", ON_THE_WAY, _table(curves, ["task", "run", *parts])]
+    return "\n\n".join(page) + "\n"
+
+
+def _table(lines: list[list[str]], heads: list[str]) -> str:
+    return tabulate(lines, heads, tablefmt="github", disable_numparse=True)
+
+
+def _curve(run: Outcome) -> list[str]:
+    """The validation at each part of the steps, at the nearest one evaluated."""
+    last = run.curve[-1][0]
+    near = [
+        min(run.curve, key=lambda at: abs(at[0] - last * part / PARTS))
+        for part in range(1, PARTS + 1)
+    ]
+    return [run.row, run.choice.strip("-"), *(f"{value:.4g}" for _, value in near)]
 
 
 def _line(goal: Goal, runs: Sequence[Outcome]) -> list[str]:

@@ -231,7 +231,7 @@ class Run:
         curve = draw_curve(self.facts["history"], self.floors, kind, title)
         told = {"settings": asdict(settings), "source": self.task.source}
         told |= {"measure": {kind.measure: measure}, "figures": figures}
-        told |= {"baselines": self.floors}
+        told |= {"baselines": self.floors, "history": self.facts["history"]}
         return {"loss.png": curve, "figures.json": json.dumps(told, indent=1).encode()}
 
     def _write(self, files: dict[str, bytes]) -> None:

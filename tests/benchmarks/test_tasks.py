@@ -40,6 +40,17 @@ def test_a_page_has_means_spreads_and_misses(tmp_path):
     assert Goal("music", "x", 1, options=("--cell", "gru")).row == "music --cell gru"
 
 
+def test_a_page_has_the_validation_on_the_way():
+    run = outcome("music", "--seed=1", **{"test nats a frame": 8.0})
+    curve = [[250, 9.5], [500, 9.0], [750, 8.7], [1010, 8.55]]
+    page = tasks_page([run, run._replace(choice="--seed=2", curve=curve)], FACTS)
+    head, _, row = page.split("## On the way")[1].strip().splitlines()[-3:]
+    cells = lambda line: [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells(head) == ["task", "run", "25%", "50%", "75%", "100%"]
+    assert cells(row) == ["music", "seed=2", "9.5", "9", "8.7", "8.55"]
+    assert "## On the way" not in tasks_page([run], FACTS)
+
+
 @pytest.mark.slow
 def test_a_run_is_kept_and_not_repeated(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("RECUR_DATA", raising=False)
@@ -50,6 +61,7 @@ def test_a_run_is_kept_and_not_repeated(tmp_path, capsys, monkeypatch):
     assert main(command) == 0
     (run,) = load_runs(tmp_path / "tasks.json")
     assert run.seconds > 0
+    assert run.curve[-1][0] == 2
     assert main([*command, "rain", "rain --steps"]) == 0
     assert load_runs(tmp_path / "tasks.json") == [run]
     assert "rain --steps 2" in capsys.readouterr().out

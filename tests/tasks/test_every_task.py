@@ -77,7 +77,9 @@ def test_it_trains_shows_and_answers(name, tmp_path, capsys):
     assert "result" in printed
     told = json.loads((out / "figures.json").read_text())
     values = [*told["figures"].values(), *told["baselines"].values()]
-    assert values
+    (ended,) = told["history"]
+    assert ended[0] == 2
+    values += ended
     assert np.isfinite(values).all()
     pictures = sorted(p.name for p in out.glob("*.png"))
     assert "loss.png" in pictures
