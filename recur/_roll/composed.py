@@ -8,11 +8,13 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from recur._roll.chunked.tuning import even_steps
 from recur._roll.flags import Flags
 from recur._roll.masking import Starts, zero_outputs
 from recur._roll.padding import fill_with
 from recur._roll.per_step import with_values
-from recur._roll.roller import Ready, Roll
+from recur._roll.remat import through_segments
+from recur._roll.roller import Ready, Roll, Segment
 from recur._roll.steps import step_of
 from recur.types import Cell, PyTree, Step
 
@@ -35,6 +37,10 @@ class Composed(ABC):
 
     by_segment = False
     """Whether outputs of all steps must not exist at once, but those of a segment."""
+
+    steps_kept: ClassVar[int | None] = None
+    """Steps that keep what they make for the gradient, at most; of longer sequences
+    segments of so many compute it again. ``None`` to keep all."""
 
     step_is_made_by: ClassVar[tuple[str, ...]] = ()
     """Methods behind the step: a subclass with one of its own is not what its parts
@@ -83,7 +89,23 @@ def composed(roll: Roll, *, where_it_pays: bool) -> Ready | str:
         ys = owner.act_on_all(params, xs, ys)
         return owner.join(carries), zero_outputs(flags.valid, ys)
 
-    return Ready("", segment)
+    if owner.steps_kept is None or roll.plan.segment is not None:
+        return Ready("", segment)
+    return Ready("", _again(segment, owner.steps_kept, reverse=roll.plan.reverse))
+
+
+def _again(segment: Segment, most: int, *, reverse: bool) -> Segment:
+    """Computes segments of a long sequence again, as the user may ask by ``remat``."""
+
+    def segments(
+        carry: PyTree, inputs: tuple[PyTree, Flags], *, length: int
+    ) -> tuple[PyTree, PyTree]:
+        if length <= most:
+            return segment(carry, inputs, length=length)
+        walk = {"length": length, "steps": even_steps(length, most), "reverse": reverse}
+        return through_segments(jax.checkpoint, segment, carry, inputs, **walk)
+
+    return segments
 
 
 def composition(step: Step) -> Composed | None:

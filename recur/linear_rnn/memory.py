@@ -8,6 +8,7 @@ import jax
 
 from recur import _checks as checks
 from recur._ops.wide import widened
+from recur._roll.chunked import tuning
 from recur._roll.chunked.resolve import register_rule
 from recur._roll.composed import Composed, Part
 from recur._roll.linear.rank_one import RankOne, take_step
@@ -75,6 +76,8 @@ class MemoryCell(MatrixCell[Params], Composed, Generic[Params, Carry]):
       >>> cell.step(params, cell.init_carry((5,)), jnp.ones((5, 3)))[1].shape
       (5, 4)
     """
+
+    steps_kept = tuning.MEMORY_STEPS
 
     @abstractmethod
     def front(

@@ -87,6 +87,10 @@ DECAYED_STEPS = 16
 """The same if each row has a decay of its own, of which there is one for each two steps
 then."""
 
+MEMORY_STEPS = 2**8
+"""Steps that keep what is written to such a matrix and found in it, which is many times
+their input; computing it again took no time that was seen."""
+
 TUNINGS = {"cpu": CPU, "default": OTHER}
 """By the platform for which a program is lowered."""
 
