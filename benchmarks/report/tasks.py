@@ -72,7 +72,9 @@ def tasks_page(runs: Sequence[Outcome], environment: dict[str, Any]) -> str:
     heads = ["task", "figure", "reached", "goal", "", "runs", "minutes", "others"]
     kept = [line for line in lines if line]
     page = ["# Applications", HOW, machine, _table(kept, heads)]
-    curves = [_curve(run) for run in runs if run.curve]
+    curves = [
+        _curve(r) for goal in GOALS for r in runs if r.row == goal.row and r.curve
+    ]
     if curves:
         parts = [f"{part / PARTS:.0%}" for part in range(1, PARTS + 1)]
         page += ["## On the way", ON_THE_WAY, _table(curves, ["task", "run", *parts])]
