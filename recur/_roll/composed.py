@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur._roll.chunked.tuning import even_steps
+from recur._roll.chunked.tuning import even_steps, recomputed_steps
 from recur._roll.flags import Flags
 from recur._roll.masking import Starts, zero_outputs
 from recur._roll.padding import fill_with
@@ -38,9 +38,8 @@ class Composed(ABC):
     by_segment = False
     """Whether outputs of all steps must not exist at once, but those of a segment."""
 
-    steps_kept: ClassVar[int | None] = None
-    """Steps that keep what they make for the gradient, at most; of longer sequences
-    segments of so many compute it again. ``None`` to keep all."""
+    recomputed = False
+    """Whether all parts are computed again for the gradient with the one that is."""
 
     step_is_made_by: ClassVar[tuple[str, ...]] = ()
     """Methods behind the step: a subclass with one of its own is not what its parts
@@ -89,21 +88,30 @@ def composed(roll: Roll, *, where_it_pays: bool) -> Ready | str:
         ys = owner.act_on_all(params, xs, ys)
         return owner.join(carries), zero_outputs(flags.valid, ys)
 
-    if owner.steps_kept is None or roll.plan.segment is not None:
+    again = [ready.steps for ready, _ in chosen if ready.steps is not None]
+    if not owner.recomputed or not again or roll.plan.segment is not None:
         return Ready("", segment)
-    return Ready("", _again(segment, owner.steps_kept, reverse=roll.plan.reverse))
+    steps = recomputed_steps(min(again), roll.x)
+    return Ready("", _by_segments(segment, steps, reverse=roll.plan.reverse))
 
 
-def _again(segment: Segment, most: int, *, reverse: bool) -> Segment:
+def _by_segments(segment: Segment, steps: int, *, reverse: bool) -> Segment:
     """Computes segments of a long sequence again, as the user may ask by ``remat``."""
 
     def segments(
         carry: PyTree, inputs: tuple[PyTree, Flags], *, length: int
     ) -> tuple[PyTree, PyTree]:
-        if length <= most:
+        if length <= steps:
             return segment(carry, inputs, length=length)
-        walk = {"length": length, "steps": even_steps(length, most), "reverse": reverse}
-        return through_segments(jax.checkpoint, segment, carry, inputs, **walk)
+        return through_segments(
+            jax.checkpoint,
+            segment,
+            carry,
+            inputs,
+            length=length,
+            steps=even_steps(length, steps),
+            reverse=reverse,
+        )
 
     return segments
 

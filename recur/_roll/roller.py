@@ -150,13 +150,18 @@ class Segment(Protocol):
 
 
 class Ready(NamedTuple):
-    """A roller that can take a roll: in which form of the step, and what does it.
+    """A roller that can take a roll.
 
-    The form is empty if the parts of the step were chosen for one by one.
+    Args:
+      form: Of the step, in which it does; empty if its parts were chosen for one by
+        one.
+      segment: Does it.
+      steps: As many at once are computed again for the gradient; ``None`` for none.
     """
 
     form: str
     segment: Segment
+    steps: int | None = None
 
 
 Roller = Callable[..., Ready | str]

@@ -8,7 +8,6 @@ import jax
 
 from recur import _checks as checks
 from recur._ops.wide import widened
-from recur._roll.chunked import tuning
 from recur._roll.chunked.resolve import register_rule
 from recur._roll.composed import Composed, Part
 from recur._roll.linear.rank_one import RankOne, take_step
@@ -77,7 +76,7 @@ class MemoryCell(MatrixCell[Params], Composed, Generic[Params, Carry]):
       (5, 4)
     """
 
-    steps_kept = tuning.MEMORY_STEPS
+    recomputed = True
 
     @abstractmethod
     def front(

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import recur
-from recur.linear_rnn import DeltaNet, MatrixCell, MemoryCell, RankOne
+from recur._roll.chunked import tuning
+from recur.linear_rnn import MatrixCell, MemoryCell, RankOne
 from recur.linear_rnn.matrix import merge_heads
 from tests.support.draw import assert_close, random_like
 
@@ -70,12 +71,6 @@ class LookingAway(Looking):
         return carry, -y
 
 
-class LookingAgain(Looking):
-    """A subclass that keeps less of a long sequence."""
-
-    steps_kept = 3
-
-
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("kind", [Decaying, Reversed, Looking, LookingAway])
 def test_is_what_the_plain_scan_makes_of_it(kind):
@@ -98,16 +93,18 @@ def test_is_what_the_plain_scan_makes_of_it(kind):
 
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("reverse", [False, True])
-def test_what_is_made_again_is_what_was_made(reverse):
-    kinds = LookingAgain, Looking
-    again, kept = (kind(4, heads=2, dtype="float64") for kind in kinds)
-    params = kept.init(jax.random.key(0), SIZE)
-    carry = random_like(1, kept.init_carry((ROWS,), params=params))
+@pytest.mark.parametrize("rows", [1, 8])
+def test_what_is_made_again_is_what_was_made(rows, reverse, monkeypatch):
+    monkeypatch.setattr(tuning, "MATRIX_STEPS", 2)
+    monkeypatch.setattr(tuning, "SEGMENT_ROWS", rows)
+    cell = Looking(6 * rows, heads=2, dtype="float64")  # As no other test has.
+    params = cell.init(jax.random.key(0), SIZE)
+    carry = random_like(1, cell.init_carry((ROWS,), params=params))
     xs = random_like(2, jax.ShapeDtypeStruct((STEPS, ROWS, SIZE), "float64"))
     flags = {"seq_lengths": jnp.array([STEPS, 5]), "reverse": reverse}
     flags["reset"] = jnp.arange(STEPS * ROWS).reshape(STEPS, ROWS) % 5 == 3
 
-    def slopes(cell, way):
+    def slopes(way):
         def loss(params, carry, xs):
             out = recur.unroll(cell, params, carry, xs, implementation=way, **flags)
             return sum(jnp.sum(jnp.sin(a)) for a in jax.tree.leaves(out)), out
@@ -115,21 +112,19 @@ def test_what_is_made_again_is_what_was_made(reverse):
         found = jax.value_and_grad(loss, (0, 1, 2), has_aux=True)
         return jax.jit(found)(params, carry, xs)
 
-    assert_close(slopes(again, "auto"), slopes(kept, "scan"))
+    assert_close(slopes("auto"), slopes("scan"))
 
 
-def test_of_a_long_sequence_only_segments_are_kept():
-    cell = DeltaNet(32, heads=2)
+@pytest.mark.parametrize("kind", [recur.DeltaNet, recur.linear_rnn.RWKV7])
+def test_of_a_long_sequence_little_is_kept(kind):
+    """Of which a scan keeps, for each step, a matrix and what is written to it."""
+    cell = kind(32, heads=2)
     params = jax.eval_shape(lambda: cell.init(jax.random.key(0), 32))
+    xs = jax.ShapeDtypeStruct((1024, 4, 32), "float32")
     roll = lambda params, xs: recur.unroll(cell, params, None, xs)[1]
-
-    def entries_kept(steps):
-        xs = jax.ShapeDtypeStruct((steps, 4, 32), "float32")
-        back = jax.eval_shape(lambda *given: jax.vjp(roll, *given)[1], params, xs)
-        return sum(leaf.size for leaf in jax.tree.leaves(back)) - xs.size
-
-    most = DeltaNet.steps_kept
-    assert entries_kept(8 * most) < entries_kept(most)
+    back = jax.eval_shape(lambda *given: jax.vjp(roll, *given)[1], params, xs)
+    kept = sum(leaf.size for leaf in jax.tree.leaves(back))
+    assert kept < 4 * xs.size
 
 
 def test_a_subclass_with_equations_of_its_own_has_no_rule_of_its_parent():

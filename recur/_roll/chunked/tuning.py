@@ -87,9 +87,9 @@ DECAYED_STEPS = 16
 """The same if each row has a decay of its own, of which there is one for each two steps
 then."""
 
-MEMORY_STEPS = 2**8
-"""Steps that keep what is written to such a matrix and found in it, which is many times
-their input; computing it again took no time that was seen."""
+SEGMENT_ROWS = 2**6
+"""Rows of all steps of a segment together, at least, where such chunks are computed
+again with what makes their inputs: with fewer, gradients of weights cost more."""
 
 TUNINGS = {"cpu": CPU, "default": OTHER}
 """By the platform for which a program is lowered."""
@@ -148,6 +148,17 @@ def chunk_steps(tuning: Tuning, carry: PyTree, length: int) -> int:
     short = rows * length <= tuning.chunk_rows
     most = tuning.chunk_rows if short else min(tuning.chunk_rows, share)
     return max(1, most // rows)
+
+
+def recomputed_steps(steps: int, x: PyTree) -> int:
+    """How many are computed again at once: chunks of ``steps``, one of them or some.
+
+    Example:
+      >>> [recomputed_steps(16, jnp.zeros((rows, 256))) for rows in (1, 2, 32)]
+      [64, 32, 16]
+    """
+    rows = max(1, *(math.prod(jnp.shape(a)[:-1]) for a in jax.tree.leaves(x)))
+    return steps * max(1, SEGMENT_ROWS // (rows * steps))
 
 
 def forward_steps(

@@ -34,16 +34,24 @@ class MatrixRule(Protocol):
 
 def by_chunks(roll: Roll, rule: MatrixRule) -> Ready:
     """Rolls a matrix chunk by chunk, of which each keeps what it starts from."""
+    steps, take = _steps_at_once(roll, rule), partial(_take, roll, rule)
 
     def segment(
         carry: PyTree, inputs: tuple[PyTree, Flags], *, length: int
     ) -> tuple[PyTree, PyTree]:
-        steps = tuning.even_steps(length, _steps_at_once(roll, rule))
-        take = partial(_take, roll, rule)
-        walk = {"length": length, "steps": steps, "reverse": roll.plan.reverse}
-        return through_segments(jax.checkpoint, take, carry, inputs, **walk)
+        if length <= steps:  # Whoever rolls just these computes them again, or nobody.
+            return take(carry, inputs, length=length)
+        return through_segments(
+            jax.checkpoint,
+            take,
+            carry,
+            inputs,
+            length=length,
+            steps=tuning.even_steps(length, steps),
+            reverse=roll.plan.reverse,
+        )
 
-    return Ready("outer products, in chunks", segment)
+    return Ready("outer products, in chunks", segment, steps)
 
 
 def _take(
