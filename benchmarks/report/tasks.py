@@ -58,8 +58,8 @@ Minutes are by the clock, on machines that may have done other work as well.
 Made by `python -m benchmarks tasks`, from data that is not part of the project."""
 PARTS = 4
 ON_THE_WAY = """\
-The validation after each part of the steps, in the unit of the application. It is one
-of the runs above; those whose curve was not kept are left out."""
+The validation after each part of the steps, in the unit of the application, of one of
+the runs above; those whose curve was not kept are left out."""
 
 
 def tasks_page(runs: Sequence[Outcome], environment: dict[str, Any]) -> str:
@@ -70,11 +70,10 @@ def tasks_page(runs: Sequence[Outcome], environment: dict[str, Any]) -> str:
     machine = f"{processors}, {environment['cores']} cores; {versions}."
     lines = [_line(goal, runs) for goal in GOALS]
     heads = ["task", "figure", "reached", "goal", "", "runs", "minutes", "others"]
-    kept = [line for line in lines if line]
-    page = ["# Applications", HOW, machine, _table(kept, heads)]
-    curves = [
-        _curve(r) for goal in GOALS for r in runs if r.row == goal.row and r.curve
-    ]
+    told = [line for line in lines if line]
+    page = ["# Applications", HOW, machine, _table(told, heads)]
+    first = {run.row: run for run in reversed(runs) if run.curve}
+    curves = [_curve(first[goal.row]) for goal in GOALS if goal.row in first]
     if curves:
         parts = [f"{part / PARTS:.0%}" for part in range(1, PARTS + 1)]
         page += ["## On the way", ON_THE_WAY, _table(curves, ["task", "run", *parts])]

@@ -43,7 +43,8 @@ def test_a_page_has_means_spreads_and_misses(tmp_path):
 def test_a_page_has_the_validation_on_the_way():
     run = outcome("music", "--seed=1", **{"test nats a frame": 8.0})
     curve = [[250, 9.5], [500, 9.0], [750, 8.7], [1010, 8.55]]
-    page = tasks_page([run, run._replace(choice="--seed=2", curve=curve)], FACTS)
+    runs = [run, *(run._replace(choice=f"--seed={n}", curve=curve) for n in (2, 3))]
+    page = tasks_page(runs, FACTS)
     head, _, row = page.split("## On the way")[1].strip().splitlines()[-3:]
     cells = lambda line: [cell.strip() for cell in line.strip("|").split("|")]
     assert cells(head) == ["task", "run", "25%", "50%", "75%", "100%"]
