@@ -69,7 +69,7 @@ GOALS = (
     Goal("digits", "test % right", None, options=(*PIXELS, "--cell", "irnn"),
          reported="IRNN 97.0 after long training (Le 2015)"),
     *(Goal("digits", "test % right", None, options=(*PIXELS, "--cell", cell))
-      for cell in ("lstm", "lru")),
+      for cell in ("gru", "lstm", "lru")),
     Goal("speech", "test % right", 95),
     Goal("speech", "test % right", 96, options=("--of", "speakers"),
          reported="LSTM 95 to 97"),
