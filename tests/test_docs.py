@@ -5,6 +5,8 @@ import importlib.util
 import inspect
 import pkgutil
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
@@ -45,6 +47,20 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page, monkeypatch):
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         for block in here:
             exec(compile(block, page.name, "exec"), names)
+
+
+def test_a_page_imports_the_modules_it_names():
+    """What another page imported in the same process is not there for its reader."""
+    asked = "import sys, recur; print(*(n for n in sys.modules if n[:6] == 'recur.'))"
+    command = [sys.executable, "-c", asked]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True)
+    for page in PAGES:
+        code = "\n".join(blocks(page))
+        imported = set(re.findall(r"^(?:import|from) (recur\.\w+)", code, re.MULTILINE))
+        imported |= set(loaded.stdout.split())
+        used = {f"recur.{name}" for name in re.findall(r"\brecur\.(\w+)\.", code)}
+        modules = {name for name in used if importlib.util.find_spec(name)}
+        assert modules <= imported, page
 
 
 def public_modules():
