@@ -8,13 +8,13 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recur._roll.chunked.tuning import even_steps, recomputed_steps
+from recur._roll.chunked.tuning import recomputed_steps
 from recur._roll.flags import Flags
 from recur._roll.masking import Starts, zero_outputs
 from recur._roll.padding import fill_with
 from recur._roll.per_step import with_values
-from recur._roll.remat import through_segments
-from recur._roll.roller import Ready, Roll, Segment
+from recur._roll.remat import recomputed
+from recur._roll.roller import Ready, Roll
 from recur._roll.steps import step_of
 from recur.types import Cell, PyTree, Step
 
@@ -92,28 +92,7 @@ def composed(roll: Roll, *, where_it_pays: bool) -> Ready | str:
     if not owner.recomputed or not again or roll.plan.segment is not None:
         return Ready("", segment)
     steps = recomputed_steps(min(again), roll.x)
-    return Ready("", _by_segments(segment, steps, reverse=roll.plan.reverse))
-
-
-def _by_segments(segment: Segment, steps: int, *, reverse: bool) -> Segment:
-    """Computes segments of a long sequence again, as the user may ask by ``remat``."""
-
-    def segments(
-        carry: PyTree, inputs: tuple[PyTree, Flags], *, length: int
-    ) -> tuple[PyTree, PyTree]:
-        if length <= steps:
-            return segment(carry, inputs, length=length)
-        return through_segments(
-            jax.checkpoint,
-            segment,
-            carry,
-            inputs,
-            length=length,
-            steps=even_steps(length, steps),
-            reverse=reverse,
-        )
-
-    return segments
+    return Ready("", recomputed(segment, steps, reverse=roll.plan.reverse))
 
 
 def composition(step: Step) -> Composed | None:

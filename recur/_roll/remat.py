@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from recur import _checks as checks
 from recur._portable import is_symbolic
+from recur._roll.chunked.tuning import even_steps
 from recur.types import Array, PyTree, Remat
 
 
@@ -85,6 +86,31 @@ def through_segments(
         carry,
         backwards=reverse,
     )
+
+
+def recomputed(roll: Callable, steps: int, *, reverse: bool) -> Callable:
+    """Lets a roll of any length keep what at most ``steps`` of its steps keep.
+
+    Example:
+      >>> total = lambda carry, xs, *, length: (carry + xs.sum(), xs + carry)
+      >>> recomputed(total, 2, reverse=False)(jnp.float32(0), jnp.arange(5.0), length=5)
+      (Array(10., dtype=float32), Array([ 0.,  1.,  3.,  4., 10.], dtype=float32))
+    """
+
+    def segments(carry: PyTree, xs: PyTree, *, length: int) -> tuple[PyTree, PyTree]:
+        if length <= steps:  # Whoever rolls just these computes them again, or nobody.
+            return roll(carry, xs, length=length)
+        return through_segments(
+            jax.checkpoint,
+            roll,
+            carry,
+            xs,
+            length=length,
+            steps=even_steps(length, steps),
+            reverse=reverse,
+        )
+
+    return segments
 
 
 def _in_segments(a: Array, steps: int) -> Array:

@@ -77,6 +77,7 @@ def test_it_trains_shows_and_answers(name, tmp_path, capsys):
     assert "result" in printed
     told = json.loads((out / "figures.json").read_text())
     values = [*told["figures"].values(), *told["baselines"].values()]
+    assert values
     (ended,) = told["history"]
     assert ended[0] == 2
     values += ended

@@ -11,7 +11,7 @@ from recur._roll.chunked import tuning
 from recur._roll.flags import Flags
 from recur._roll.linear.rank_one import RankOne, take_chunk
 from recur._roll.masking import zero_outputs
-from recur._roll.remat import through_segments
+from recur._roll.remat import recomputed
 from recur._roll.roller import Ready, Roll
 from recur.types import Array, PyTree
 
@@ -35,22 +35,7 @@ class MatrixRule(Protocol):
 def by_chunks(roll: Roll, rule: MatrixRule) -> Ready:
     """Rolls a matrix chunk by chunk, of which each keeps what it starts from."""
     steps, take = _steps_at_once(roll, rule), partial(_take, roll, rule)
-
-    def segment(
-        carry: PyTree, inputs: tuple[PyTree, Flags], *, length: int
-    ) -> tuple[PyTree, PyTree]:
-        if length <= steps:  # Whoever rolls just these computes them again, or nobody.
-            return take(carry, inputs, length=length)
-        return through_segments(
-            jax.checkpoint,
-            take,
-            carry,
-            inputs,
-            length=length,
-            steps=tuning.even_steps(length, steps),
-            reverse=roll.plan.reverse,
-        )
-
+    segment = recomputed(take, steps, reverse=roll.plan.reverse)
     return Ready("outer products, in chunks", segment, steps)
 
 
